@@ -13,13 +13,15 @@ from sqlalchemy import Connection, text
 from sealift_migrations.table_rules import RULES, VERSION_TABLE
 
 _APPLICATIONS = text(
-    "SELECT DISTINCT pg_get_userbyid(a.grantee) FROM pg_default_acl d "
-    "JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) a "
+    "SELECT DISTINCT pg_catalog.pg_get_userbyid(a.grantee) FROM pg_catalog.pg_default_acl d "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace, "
+    "pg_catalog.aclexplode(d.defaclacl) a "
     "WHERE n.nspname = 'sealift' AND d.defaclobjtype = 'r' "
     "AND d.defaclrole = n.nspowner AND a.grantee NOT IN (0, n.nspowner) ORDER BY 1"
 )
 _TABLES = text(
-    "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "SELECT c.relname FROM pg_catalog.pg_class c "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE n.nspname = 'sealift' AND c.relkind = 'r'"
 )
 

@@ -24,10 +24,13 @@ LOCK_SECONDS = 20
 STATEMENT_SECONDS = 3600
 """How long one statement of a step may take: a step may rewrite a table of millions of rows."""
 
-_LOCK = text("SELECT pg_advisory_xact_lock(:one, :two)").bindparams(one=LOCK_CLASS, two=WRITERS)
+_LOCK = text("SELECT pg_catalog.pg_advisory_xact_lock(:one, :two)").bindparams(
+    one=LOCK_CLASS, two=WRITERS
+)
 _OWNER = text(
-    "SELECT pg_get_userbyid(nspowner) AS owner, pg_has_role(nspowner, 'MEMBER') AS may "
-    "FROM pg_namespace WHERE nspname = :schema"
+    "SELECT pg_catalog.pg_get_userbyid(nspowner) AS owner, "
+    "pg_catalog.pg_has_role(nspowner, 'MEMBER') AS may "
+    "FROM pg_catalog.pg_namespace WHERE nspname = :schema"
 )
 
 

@@ -12,12 +12,13 @@ print depends on who asks. A superuser who changes those tables themselves is no
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     Connection,
     ForeignKeyConstraint,
+    Index,
     PrimaryKeyConstraint,
     Row,
     Table,
@@ -29,10 +30,11 @@ from sealift_migrations import SCHEMA, postgres_guards
 from sealift_migrations.column_types import COLLATION
 from sealift_migrations.postgres_guards import Trigger
 from sealift_migrations.table_rules import RULES, VERSION_TABLE, all_triggers
+from sealift_registry.storage import postgres_beside
+from sealift_registry.storage.postgres_finding import RESTORE, Finding
 from sealift_registry.storage.schema import ONLY, BytesType, Number, Text, metadata
 from sealift_signing.drawing import word
 
-RESTORE = "Find out who changed it, and compare the database with a backup."
 TYPES = {Text: "character varying", Number: "bigint", BytesType: "bytea"}
 
 _BEFORE = 2
@@ -48,21 +50,6 @@ _KINDS = {
     "c": "a type",
 }
 _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is not as it should be.
-
-    Attributes:
-        what: a sentence.
-        where: the table, role, setting or database that it is about.
-        advice: what to do about it.
-    """
-
-    what: str
-    where: str
-    advice: str
 
 
 def tampered(connection: Connection) -> Iterator[str]:
@@ -95,27 +82,33 @@ def findings(connection: Connection) -> Iterator[Finding]:
     yield from _indexes(connection, tables)
     yield from _triggers(connection, tables)
     yield from _functions(connection, owns)
+    yield from postgres_beside.findings(connection)
 
 
-def _rows(connection: Connection, query: str) -> list[Row[Any]]:
-    return list(connection.execute(text(query), {"schema": SCHEMA}))
+def _rows(connection: Connection, query: str, **more: int) -> list[Row[Any]]:
+    return list(connection.execute(text(query), {"schema": SCHEMA, **more}))
 
 
 def owner(connection: Connection) -> str | None:
     """The role that owns our schema; None where that is not there."""
-    query = "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = :schema"
+    query = (
+        "SELECT pg_catalog.pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace "
+        "WHERE nspname = :schema"
+    )
     return connection.execute(text(query), {"schema": SCHEMA}).scalar()
 
 
 _RELATIONS = """
 SELECT c.oid, c.relname AS name, c.relkind::text AS kind, c.relpersistence::text AS persistence,
-    c.relrowsecurity OR c.relforcerowsecurity AS secured, pg_get_userbyid(c.relowner) AS owner,
-    EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS policies,
-    EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) AS rules,
-    EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid) AS children,
-    EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) AS parents,
+    c.relrowsecurity OR c.relforcerowsecurity AS secured,
+    pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+    EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid) AS policies,
+    EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) AS rules,
+    EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) AS children,
+    EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid) AS parents,
     a.amname AS method
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am a ON a.oid = c.relam
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam
 WHERE n.nspname = :schema AND c.relkind NOT IN ('i', 'I', 't')
 """
 
@@ -143,14 +136,14 @@ def _table(name: str, row: Row[Any] | None, owns: str) -> Iterator[Finding]:
 
 
 _OTHERS = """
-SELECT 'a function' AS what, p.proname::text AS name FROM pg_proc p
-    WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = :schema)
-UNION ALL SELECT 'an operator', o.oprname FROM pg_operator o
-    WHERE o.oprnamespace = (SELECT oid FROM pg_namespace WHERE nspname = :schema)
-UNION ALL SELECT 'a collation', c.collname FROM pg_collation c
-    WHERE c.collnamespace = (SELECT oid FROM pg_namespace WHERE nspname = :schema)
-UNION ALL SELECT 'a type', t.typname FROM pg_type t
-    WHERE t.typnamespace = (SELECT oid FROM pg_namespace WHERE nspname = :schema)
+SELECT 'a function' AS what, p.proname::text AS name FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = :schema)
+UNION ALL SELECT 'an operator', o.oprname FROM pg_catalog.pg_operator o
+    WHERE o.oprnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = :schema)
+UNION ALL SELECT 'a collation', c.collname FROM pg_catalog.pg_collation c
+    WHERE c.collnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = :schema)
+UNION ALL SELECT 'a type', t.typname FROM pg_catalog.pg_type t
+    WHERE t.typnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = :schema)
     AND t.typrelid = 0 AND t.typcategory <> 'A'
 """
 
@@ -169,11 +162,13 @@ def _strangers(connection: Connection, there: Mapping[str, Row[Any]]) -> Iterato
 
 
 _COLUMNS = """
-SELECT c.relname AS table, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+SELECT c.relname AS table, a.attname AS name,
+    pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
     a.attnotnull AS required, o.collname AS collation,
     a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' AS filled
-FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_collation o ON o.oid = a.attcollation
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation
 WHERE n.nspname = :schema AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
 """
 
@@ -206,18 +201,22 @@ def _columns(connection: Connection, tables: list[str]) -> Iterator[Finding]:
 
 
 _CONSTRAINTS = """
-SELECT c.relname AS table, k.conname AS name, k.contype::text AS kind, f.relname AS other,
+SELECT c.relname AS table, k.conname AS name, k.contype::text AS kind,
+    CASE f.relnamespace WHEN k.connamespace THEN '' ELSE f.relnamespace::regnamespace || '.' END
+        || f.relname AS other,
     k.convalidated AND NOT k.condeferrable AS holds, k.confupdtype::text AS updated,
     k.confdeltype::text AS deleted,
-    ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u (number, place)
-        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number
+    ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY u (number, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number
         ORDER BY u.place) AS columns,
-    ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u (number, place)
-        JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number
+    ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY u (number, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number
         ORDER BY u.place) AS others,
-    EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled = 'D') AS off
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_class f ON f.oid = k.confrelid
+    EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid
+    AND t.tgenabled = 'D') AS off
+FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid
 WHERE n.nspname = :schema AND c.relkind = 'r' AND k.contype <> 'n'
 """
 
@@ -267,39 +266,75 @@ def _wanted(table: Table) -> Iterator[str]:
             yield f"foreign key ({columns}) to {one.referred_table.name} ({others})"
 
 
+_BYTEWISE = 950
+"""The oid of the collation "C", of which an expression's index is."""
+_EXPRESSIONS = {"substr(recorded_at, 1, 10)": "substr((recorded_at)::text, 1, 10)"}
+
 _INDEXES = """
-SELECT c.relname AS table, x.relname AS name, i.indisvalid AND i.indisready AND i.indislive AS good
-FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
+SELECT c.relname AS table, x.relname AS name, i.indisvalid AND i.indisready AND i.indislive AS good,
+    i.indisunique AS single, ARRAY(
+        SELECT coalesce(a.attname::text,
+            pg_catalog.pg_get_indexdef(i.indexrelid, u.place::integer, false))
+            || CASE WHEN o.opcdefault AND o.oid < :own
+            AND (i.indcollation::oid[])[u.place - 1] = coalesce(a.attcollation, :bytewise)
+            AND (i.indoption::smallint[])[u.place - 1] = 0 THEN '' ELSE ' otherwise' END
+        FROM pg_catalog.unnest(i.indkey::smallint[]) WITH ORDINALITY u (number, place)
+        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.number
+        LEFT JOIN pg_catalog.pg_opclass o ON o.oid = (i.indclass::oid[])[u.place - 1]
+        ORDER BY u.place) AS columns,
+    i.indpred IS NULL AND m.amname = 'btree' AS plain,
+    EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid
+        AND k.conrelid = i.indrelid) AS of_key
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_am m ON m.oid = x.relam
 WHERE n.nspname = :schema AND c.relkind = 'r'
-    AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid
-        AND k.conrelid = i.indrelid)
 """
 
 
 def _indexes(connection: Connection, tables: list[str]) -> Iterator[Finding]:
     """Those of the rooms: an index of another's may run a function of theirs for each new row."""
-    found = {(row.table, row.name): row.good for row in _rows(connection, _INDEXES)}
+    every = _rows(connection, _INDEXES, own=postgres_beside.OWN, bytewise=_BYTEWISE)
+    found = {(row.table, row.name): row for row in every if not row.of_key}
     wanted = {
-        (name, str(index.name))
+        (name, str(index.name)): index
         for name in tables
         if name != VERSION_TABLE
         for index in metadata.tables[name].indexes
         if index.info.get(ONLY, "postgresql") == "postgresql"
     }
-    for table, name in sorted(wanted - {key for key, good in found.items() if good}):
+    for table, name in sorted(wanted.keys() - {key for key, row in found.items() if row.good}):
         words = f"The index {name} of {table} is missing or not valid."
         yield Finding(words, name, f"Make it again, with REINDEX where it is there. {RESTORE}")
-    for table, name in sorted(found.keys() - wanted):
-        yield Finding(f"{table} has an index that is not Sealift's: {word(name)}.", name, RESTORE)
+    for key, row in sorted(found.items()):
+        table, name = key
+        if key not in wanted:
+            words = f"{table} has an index that is not Sealift's: {word(name)}."
+        elif (row.plain, row.single, row.columns) == (True, wanted[key].unique, _of(wanted[key])):
+            continue
+        else:
+            words = f"The index {name} of {table} is not made as Sealift makes it."
+        yield Finding(words, name, RESTORE)
+
+
+def _of(index: Index) -> list[str]:
+    """What an index is of, as PostgreSQL prints it when only its own names are in the way."""
+    return [
+        one.name if isinstance(one, Column) else _EXPRESSIONS.get(str(one), str(one))
+        for one in index.expressions
+    ]
 
 
 _TRIGGERS = """
 SELECT c.relname AS table, t.tgname AS name, t.tgenabled::text AS enabled, t.tgtype AS type,
     p.proname AS function, pn.nspname AS space, t.tgqual IS NOT NULL AS conditional,
-    cardinality(t.tgattr::smallint[]) AS columns, encode(t.tgargs, 'hex') AS arguments
-FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace pn ON pn.oid = p.pronamespace
+    pg_catalog.cardinality(t.tgattr::smallint[]) AS columns,
+    pg_catalog.encode(t.tgargs, 'hex') AS arguments
+FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+JOIN pg_catalog.pg_namespace pn ON pn.oid = p.pronamespace
 WHERE n.nspname = :schema AND NOT t.tgisinternal
 """
 
@@ -341,9 +376,10 @@ def _trigger(one: Trigger, words: str) -> Finding:
 
 _FUNCTIONS = """
 SELECT p.proname AS name, p.prosrc AS body, p.proconfig AS settings, p.prosecdef AS defined,
-    l.lanname AS language, pg_get_userbyid(p.proowner) AS owner,
+    l.lanname AS language, pg_catalog.pg_get_userbyid(p.proowner) AS owner,
     p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype AS triggers
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang
 WHERE n.nspname = :schema AND p.pronargs = 0
 """
 

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row, text
 
 from sealift_migrations import SCHEMA, newest, postgres_privileges
 from sealift_migrations.table_rules import ADDED, RULES, VERSION_TABLE
-from sealift_registry.storage import postgres_catalog
-from sealift_registry.storage.postgres_catalog import Finding
+from sealift_registry.storage import postgres_beside, postgres_catalog
+from sealift_registry.storage.postgres_finding import Finding
 from sealift_registry.storage.postgres_roles import quoted
 from sealift_signing.drawing import word
 from sealift_signing.errors import UsageError
@@ -80,7 +80,7 @@ def only_application(connection: Connection) -> str:
 
 
 def _setting(connection: Connection, name: str) -> str:
-    query = text("SELECT current_setting(:name, true)")
+    query = text("SELECT pg_catalog.current_setting(:name, true)")
     return connection.execute(query, {"name": name}).scalar() or ""
 
 
@@ -100,7 +100,7 @@ def _server(connection: Connection) -> Iterator[Finding]:
             "server_encoding",
             "Make it anew, with ENCODING 'UTF8'.",
         )
-    if connection.execute(text("SELECT pg_is_in_recovery()")).scalar_one():
+    if connection.execute(text("SELECT pg_catalog.pg_is_in_recovery()")).scalar_one():
         what = "The server is in recovery: it is a standby, or is being restored."
         yield Finding(what, "pg_is_in_recovery", "Name the primary in database.url.")
     for name, wanted in (
@@ -116,10 +116,12 @@ def _server(connection: Connection) -> Iterator[Finding]:
 
 
 _SET = text(
-    "SELECT coalesce(pg_get_userbyid(nullif(s.setrole, 0)), 'everybody') AS who, c.one AS value "
-    "FROM pg_db_role_setting s, unnest(s.setconfig) c (one) "
-    "WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) "
-    "AND (s.setrole = 0 OR pg_get_userbyid(s.setrole) = :role) "
+    "SELECT coalesce(pg_catalog.pg_get_userbyid(nullif(s.setrole, 0)), 'everybody') AS who, "
+    "c.one AS value "
+    "FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c (one) "
+    "WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database "
+    "WHERE datname = pg_catalog.current_database())) "
+    "AND (s.setrole = 0 OR pg_catalog.pg_get_userbyid(s.setrole) = :role) "
     "AND c.one LIKE 'synchronous\\_commit=%'"
 )
 
@@ -139,7 +141,7 @@ def _commits(connection: Connection, role: str, *, failover: bool) -> Iterator[F
             what = f"synchronous_commit is set to {value} for {word(who)}."
             yield Finding(what, "synchronous_commit", advice)
     if not _setting(connection, "synchronous_standby_names"):
-        standbys = "SELECT count(*) FROM pg_stat_replication"
+        standbys = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication"
         count = connection.execute(text(standbys)).scalar_one()
         if count or failover:
             why = f"{count} standbys follow" if count else "another server takes over on failure"
@@ -154,7 +156,10 @@ def _commits(connection: Connection, role: str, *, failover: bool) -> Iterator[F
 def _step(connection: Connection) -> str:
     """At which step the schema is; empty where that is not there, or may not be read."""
     table = f"{SCHEMA}.{VERSION_TABLE}"
-    may = "SELECT has_table_privilege(oid, 'SELECT') FROM pg_class WHERE oid = to_regclass(:name)"
+    may = (
+        "SELECT pg_catalog.has_table_privilege(oid, 'SELECT') FROM pg_catalog.pg_class "
+        "WHERE oid = pg_catalog.to_regclass(:name)"
+    )
     if not connection.execute(text(may), {"name": table}).scalar():
         return ""
     return connection.execute(text(f"SELECT version_num FROM {table}")).scalar() or ""  # noqa: S608 - ours
@@ -162,7 +167,8 @@ def _step(connection: Connection) -> str:
 
 _OWNER = text(
     "SELECT rolname AS name, rolcanlogin AS login, rolsuper AS super, rolbypassrls AS bypass "
-    "FROM pg_roles WHERE oid = (SELECT nspowner FROM pg_namespace WHERE nspname = :schema)"
+    "FROM pg_catalog.pg_roles WHERE oid = (SELECT nspowner FROM pg_catalog.pg_namespace "
+    "WHERE nspname = :schema)"
 )
 
 
@@ -173,7 +179,7 @@ def _owner(connection: Connection) -> Iterator[Finding]:
         yield Finding(what + "is a superuser.", row.name, INIT)
 
 
-_ROLE = text("SELECT oid, * FROM pg_roles WHERE rolname = :role")
+_ROLE = text("SELECT oid, * FROM pg_catalog.pg_roles WHERE rolname = :role")
 _POWERS = {
     "rolsuper": "is a superuser",
     "rolbypassrls": "passes by row security (BYPASSRLS)",
@@ -198,6 +204,7 @@ def _role(connection: Connection, name: str) -> Iterator[Finding]:
     yield from _places(connection, name)
     yield from _tables(connection, name)
     yield from _defaults(connection, name)
+    yield from postgres_beside.doors(connection, name)
 
 
 def _too_much(role: str, words: str, sql: str) -> Finding:
@@ -206,8 +213,9 @@ def _too_much(role: str, words: str, sql: str) -> Finding:
 
 _MEMBER = text(
     "SELECT r.rolname AS name, r.rolsuper AS super, r.rolbypassrls AS bypass, "
-    "r.oid = (SELECT nspowner FROM pg_namespace WHERE nspname = :schema) AS owns "
-    "FROM pg_roles r WHERE r.rolname <> :role AND pg_has_role(:role, r.oid, 'MEMBER') ORDER BY 1"
+    "r.oid = (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = :schema) AS owns "
+    "FROM pg_catalog.pg_roles r WHERE r.rolname <> :role "
+    "AND pg_catalog.pg_has_role(:role, r.oid, 'MEMBER') ORDER BY 1"
 )
 
 
@@ -223,11 +231,11 @@ def _memberships(connection: Connection, role: str) -> Iterator[Finding]:
 
 
 _PLACES = """
-SELECT has_schema_privilege(:role, n.oid, 'USAGE') AS usage,
-    has_schema_privilege(:role, n.oid, 'CREATE') AS create, n.nspname AS name
-FROM pg_namespace n WHERE n.nspname IN (:schema, 'public') ORDER BY 3
+SELECT pg_catalog.has_schema_privilege(:role, n.oid, 'USAGE') AS usage,
+    pg_catalog.has_schema_privilege(:role, n.oid, 'CREATE') AS create, n.nspname AS name
+FROM pg_catalog.pg_namespace n WHERE n.nspname IN (:schema, 'public') ORDER BY 3
 """
-_REPLICA = "SELECT has_parameter_privilege(:role, 'session_replication_role', 'SET')"
+_REPLICA = "SELECT pg_catalog.has_parameter_privilege(:role, 'session_replication_role', 'SET')"
 
 
 def _places(connection: Connection, role: str) -> Iterator[Finding]:
@@ -239,7 +247,9 @@ def _places(connection: Connection, role: str) -> Iterator[Finding]:
         if row.name == SCHEMA and not row.usage:
             what = f"The application's role {word(role)} may not use the schema {SCHEMA}."
             yield Finding(what, SCHEMA, INIT)
-    query = text("SELECT has_database_privilege(:role, current_database(), 'CREATE')")
+    query = text(
+        "SELECT pg_catalog.has_database_privilege(:role, pg_catalog.current_database(), 'CREATE')"
+    )
     if connection.execute(query, {"role": role}).scalar_one():
         sql = f"REVOKE CREATE ON DATABASE … FROM PUBLIC, {quoted(role)}"
         yield _too_much(role, "may make schemas in the database", sql)
@@ -251,15 +261,17 @@ def _places(connection: Connection, role: str) -> Iterator[Finding]:
 
 _GRANTED = """
 SELECT c.relname AS table, p.privilege,
-    bool_or(has_table_privilege(r.oid, c.oid, p.privilege)) AS whole,
-    bool_or(p.by_column AND has_any_column_privilege(r.oid, c.oid, p.privilege)) AS columns,
-    bool_or(has_table_privilege(r.oid, c.oid, p.privilege || ' WITH GRANT OPTION')) AS passed_on,
-    has_table_privilege(:role, c.oid, p.privilege) AS own
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+    pg_catalog.bool_or(pg_catalog.has_table_privilege(r.oid, c.oid, p.privilege)) AS whole,
+    pg_catalog.bool_or(p.by_column
+    AND pg_catalog.has_any_column_privilege(r.oid, c.oid, p.privilege)) AS columns,
+    pg_catalog.bool_or(pg_catalog.has_table_privilege(r.oid, c.oid,
+    p.privilege || ' WITH GRANT OPTION')) AS passed_on,
+    pg_catalog.has_table_privilege(:role, c.oid, p.privilege) AS own
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
     unnest(CAST(:privileges AS text[]), CAST(:by_column AS boolean[])) p (privilege, by_column),
-    pg_roles r
+    pg_catalog.pg_roles r
 WHERE n.nspname = :schema AND c.relname = ANY(:tables) AND c.relkind IN ('r', 'p', 'v', 'f')
-    AND pg_has_role(:role, r.oid, 'MEMBER') AND NOT r.rolsuper AND r.oid <> n.nspowner
+    AND pg_catalog.pg_has_role(:role, r.oid, 'MEMBER') AND NOT r.rolsuper AND r.oid <> n.nspowner
 GROUP BY c.relname, c.oid, p.privilege ORDER BY c.relname, p.privilege
 """
 
@@ -293,10 +305,10 @@ def _granted(role: str, row: Row[Any]) -> Iterator[Finding]:
 
 
 _DEFAULT = text(
-    "SELECT coalesce(array_agg(a.privilege_type::text ORDER BY 1), '{}') "
-    "FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace, "
-    "aclexplode(d.defaclacl) a WHERE n.nspname = :schema AND d.defaclobjtype = 'r' "
-    "AND d.defaclrole = n.nspowner AND pg_get_userbyid(a.grantee) = :role"
+    "SELECT coalesce(pg_catalog.array_agg(a.privilege_type::text ORDER BY 1), '{}') "
+    "FROM pg_catalog.pg_default_acl d JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace, "
+    "pg_catalog.aclexplode(d.defaclacl) a WHERE n.nspname = :schema AND d.defaclobjtype = 'r' "
+    "AND d.defaclrole = n.nspowner AND pg_catalog.pg_get_userbyid(a.grantee) = :role"
 )
 
 

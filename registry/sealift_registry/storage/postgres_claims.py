@@ -31,21 +31,26 @@ LONGEST_NAME = 63
 """Bytes of a session's name that the server keeps (NAMEDATALEN - 1)."""
 _CLASS = "sealift claim"
 _SET_UP = text(
-    "SELECT set_config('application_name', :words, false), "
-    "set_config('idle_session_timeout', '0', false)"
+    "SELECT pg_catalog.set_config('application_name', :words, false), "
+    "pg_catalog.set_config('idle_session_timeout', '0', false)"
 )
-_TAKE = text("SELECT pg_try_advisory_lock(:key), pg_is_in_recovery()")
+_TAKE = text("SELECT pg_catalog.pg_try_advisory_lock(:key), pg_catalog.pg_is_in_recovery()")
 # A lock of one key of 64 bits is shown as two halves, and 1 (PostgreSQL, "pg_locks").
 _OF_KEY = (
     "l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted "
-    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND l.database = (SELECT oid FROM pg_catalog.pg_database "
+    "WHERE datname = pg_catalog.current_database()) "
     "AND (l.classid::bigint << 32 | l.objid::bigint) = :key"
 )
-_HELD = text(f"SELECT 1 FROM pg_locks l WHERE l.pid = pg_backend_pid() AND {_OF_KEY}")  # noqa: S608 - our own words
+_HELD = text(
+    "SELECT 1 FROM pg_catalog.pg_locks l "  # noqa: S608 - our own words
+    f"WHERE l.pid = pg_catalog.pg_backend_pid() AND {_OF_KEY}"
+)
 _HOLDER = text(
     "SELECT a.application_name, "  # noqa: S608 - our own words
-    "to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
-    f"FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE {_OF_KEY}"
+    "pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
+    f"FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+    f"WHERE {_OF_KEY}"
 )
 
 

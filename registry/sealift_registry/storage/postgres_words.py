@@ -35,6 +35,17 @@ def replica(where: str) -> FailedError:
     return _read_only(where, "it is in recovery")
 
 
+def not_origin(where: str, role: str) -> FailedError:
+    """The error for a session whose keys are not enforced."""
+    return FailedError(
+        "database-keys-off",
+        f"The database {where} enforces no keys: session_replication_role is {role}.",
+        subject=where,
+        next_step="Have its administrator find out who set it, for this role, this database or in "
+        "a login trigger.",
+    )
+
+
 def _unreachable(where: str, reason: str) -> FailedError:
     return FailedError(
         "database-unreachable",

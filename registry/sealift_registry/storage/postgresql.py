@@ -50,16 +50,35 @@ UNTIL_FREE = 30
 UNTIL_ANSWER = 10
 """Seconds until a server that does not answer counts as not reachable."""
 _DURABLE = (
-    "set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
+    "pg_catalog.set_config('synchronous_commit', "
+    "CASE pg_catalog.current_setting('synchronous_commit') "
     "WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, {local})"
 )
 """COMMIT waits for the disk whatever a role was given, or gave itself; what is stronger stays."""
+TRUSTED = {
+    # Temporary tables last, or anybody's would be taken for the hub's (CVE-2018-1058).
+    "search_path": f"{SCHEMA}, pg_temp",
+    "row_security": "off",  # an error, where it would hide rows
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+    "bytea_output": "hex",
+    "timezone": "UTC",
+}
+"""Settings by which every statement of ours means what it says. A login trigger, or a function that
+an earlier transaction ran, may have others in force: so each transaction begins with these."""
+_ROLE = "session_replication_role"
+"""What keys do not hold under; only a superuser may put it back."""
+_OURS = ", ".join(
+    f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in TRUSTED.items()
+)
 _FIRST = text(
-    "SELECT pg_advisory_xact_lock(:one, :two), "
+    "SELECT pg_catalog.pg_advisory_xact_lock(:one, :two), "
     f"{_DURABLE.format(local='true')}, "
-    "set_config('idle_in_transaction_session_timeout', :idle, true), "
-    "set_config('statement_timeout', :slow, true), pg_is_in_recovery()"
+    "pg_catalog.set_config('idle_in_transaction_session_timeout', :idle, true), "
+    f"pg_catalog.set_config('statement_timeout', :slow, true), {_OURS}, "
+    f"pg_catalog.current_setting('{_ROLE}'), pg_catalog.pg_is_in_recovery()"
 ).bindparams(one=LOCK_CLASS, two=WRITERS, idle=IDLE_WRITER, slow=SLOW_STATEMENT)
+_FIRST_OF_READER = text(f"SELECT {_OURS}, pg_catalog.current_setting('{_ROLE}')")
 
 
 def parse_url(url: str) -> URL:
@@ -135,9 +154,7 @@ def open_sessions(url: URL) -> Engine:
 def _connecting() -> dict[str, Any]:
     """How every connection is made, as the driver has it."""
     options = {
-        # Temporary tables last, or anybody's would be taken for the hub's (CVE-2018-1058).
-        "search_path": f"{SCHEMA},pg_temp",
-        "timezone": "UTC",
+        **{name: value.replace(" ", "") for name, value in TRUSTED.items()},
         "client_encoding": "UTF8",
         # A reader may wait in the middle: for S3, a medium, a person. Writers set a limit.
         "idle_in_transaction_session_timeout": "0",
@@ -157,12 +174,17 @@ def _connecting() -> dict[str, Any]:
 
 
 def _begin(connection: Connection) -> None:
+    """Have the session's settings be ours; as a writer, be the one who writes."""
     options = connection.get_execution_options()
     if options.get(_ALONE) and _ALONE not in connection.info:
         # SQLAlchemy has connected anew: this session has no lock, and somebody else may.
         raise database.not_alone(shown(connection.engine.url))
     writes = options.get("sealift_writer")
-    if writes and connection.execute(_FIRST).one()[-1]:
+    found = connection.execute(_FIRST if writes else _FIRST_OF_READER).one()
+    role = found[-2] if writes else found[-1]
+    if role != "origin":
+        raise postgres_words.not_origin(shown(connection.engine.url), role)
+    if writes and found[-1]:
         # A replica has locks of its own, and may not have what its primary acknowledged.
         raise postgres_words.replica(shown(connection.engine.url))
 
@@ -238,9 +260,9 @@ class PostgresDatabase:
     def _lock_session(self, connection: Connection) -> None:
         until = time.monotonic() + database.UNTIL_ALONE
         ours = text(
-            "SELECT set_config('idle_session_timeout', '0', false), "
-            f"pg_try_advisory_lock(:one, :two), {_DURABLE.format(local='false')}, "
-            "pg_is_in_recovery()"
+            "SELECT pg_catalog.set_config('idle_session_timeout', '0', false), "
+            f"pg_catalog.pg_try_advisory_lock(:one, :two), {_DURABLE.format(local='false')}, "
+            "pg_catalog.pg_is_in_recovery()"
         )
         while True:
             with connection.begin():
