@@ -63,6 +63,7 @@ class Appender:
         self._key = PublicKey.from_tuf(signer.public_key)
         self._origin = origin
         self._own = Frontier()
+        self._begun = False  # whether anything of ours was ever committed
 
     def admission(self, connection: Connection, stated: date | None) -> Admission:
         """What is asked of the entries of this commit.
@@ -90,6 +91,7 @@ class Appender:
 
     def keep(self) -> None:
         """Keep in the home what the newest `append` signed, now that it is committed."""
+        self._begun = True
         if self._home is not None and self._signed is not None:
             self._home.keep(self._signed, self._key, self._origin)
 
@@ -127,7 +129,7 @@ class Appender:
         row = connection.execute(newest).one_or_none()
         if row is None:
             # Whoever emptied it would have us sign another history, from entry 0 on.
-            if not self._begins or self._own.size:
+            if not self._begins or self._begun:
                 raise _damaged("nothing is left of it")
             return Frontier()
         try:
