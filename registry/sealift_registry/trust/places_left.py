@@ -20,7 +20,6 @@ from sealift_registry.audit.newest_checkpoint import NewestCheckpoint
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.home import Home
-from sealift_registry.trust import key_rotation
 from sealift_registry.trust.hub import newest_note
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Repository
@@ -88,6 +87,8 @@ def keep_newest(home: Home, online: OnlineKeys, connection: Connection) -> None:
     Raises:
         FailedError: it could not be kept.
     """
+    from sealift_registry.trust import key_rotation  # which asks here before it drafts
+
     key = key_rotation.log_signer(online, connection)
     origin = hub_origin(Repository(connection).organisation())
     with suppress(RefusedError):  # by a key from before, which binds nobody any more
