@@ -24,6 +24,7 @@ from sealift_registry.delivery.returns import Returns
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.storage.database import Database
+from sealift_registry.storage.home import IN_HOME
 from sealift_registry.storage.schema import metadata
 from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_registry.trust.hub import Hub
@@ -70,7 +71,7 @@ class ForgetfulHub:
 
     def __post_init__(self) -> None:
         self.log = SimpleNamespace(commit_entry=body_of, stated=NOW.date())
-        self.home = SimpleNamespace(lock=scratch() / "lock")
+        self.home = SimpleNamespace(lock=scratch() / "lock", blobs_place=IN_HOME)
         self.database = SqliteDatabase(Path("hub.db"), self.home.lock)
         self.engine = self.connection.engine
 
