@@ -23,7 +23,6 @@ from sealift_registry.delivery.holdings import holdings
 from sealift_registry.delivery.returns import Returns
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Sites
-from sealift_registry.storage.database import Database
 from sealift_registry.storage.home import IN_HOME
 from sealift_registry.storage.schema import metadata
 from sealift_registry.storage.sqlite import SqliteDatabase
@@ -67,13 +66,14 @@ class ForgetfulHub:
     look: Callable[[Connection], None]
     log: Any = field(init=False)
     home: Any = field(init=False)
-    database: Database = field(init=False)
+    database: SqliteDatabase = field(init=False)
 
     def __post_init__(self) -> None:
         self.log = SimpleNamespace(commit_entry=body_of, stated=NOW.date())
         self.home = SimpleNamespace(lock=scratch() / "lock", blobs_place=IN_HOME)
-        self.database = SqliteDatabase(Path("hub.db"), self.home.lock)
         self.engine = self.connection.engine
+        self.database = SqliteDatabase(Path("hub.db"), self.home.lock)
+        self.database.engine = self.engine  # in memory; no file is opened
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
