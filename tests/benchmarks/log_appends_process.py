@@ -11,7 +11,8 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -82,10 +83,15 @@ def timed(call_once: Callable[[], object], callers: int, seconds: float) -> list
     return [each for mine in took for each in mine]
 
 
-def opened(where: str, signer: Signer, home: str = "") -> AuditLog:
+@contextmanager
+def opened(where: str, signer: Signer, home: str = "") -> Iterator[AuditLog]:
     """The log in a folder or at a URL, whose hub has that `home`."""
     kept = NewestCheckpoint(Path(home) / "newest-checkpoint") if home else None
-    return AuditLog(database_at(where), lambda: signer, ORIGIN, home=kept, begins=True)
+    with (
+        closing(database_at(where)) as database,
+        AuditLog(database, lambda: signer, ORIGIN, home=kept, begins=True) as log,
+    ):
+        yield log
 
 
 def main(where: str, key: str, kind: str, callers: int, seconds: float, home: str = "") -> None:
