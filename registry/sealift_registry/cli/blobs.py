@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift_registry.cli.again import again
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_signing.drawing import word
@@ -67,7 +68,7 @@ def blobs_init(
     if object_lock_days is not None:
         days = counted(object_lock_days, "day")
         lines.append(f"  Each version is kept for {days}, whoever asks to remove it.")
-    lines += ["", "Next: sealift blobs check"]
+    lines += ["", again("Next: sealift blobs check")]
     data = {"bucket": address.bucket, "new": new, "object_lock_days": object_lock_days}
     session.terminal.answer("blobs-init", data, lines)
 
@@ -91,23 +92,30 @@ def _address(
 
 
 @command(blobs, "check", example="sealift blobs check")
-def blobs_check(session: Session) -> None:
+@click.option("--blobs", "url", metavar="URL", help="s3://BUCKET/PREFIX. [default: blobs.url]")
+@click.option("--blobs-endpoint", "endpoint", metavar="URL", help="The server's address.")
+@click.option("--blobs-region", "region", metavar="REGION", help="Its region.")
+def blobs_check(
+    session: Session, *, url: str | None, endpoint: str | None, region: str | None
+) -> None:
     """Say what is missing of where blobs are kept.
 
     Of a bucket: whether it is reached, keeps versions, heeds conditions and checksums, has the same
-    time, and lets these credentials list, write, read and abort.
+    time, and lets these credentials list, write, read and abort. With --blobs, before anything is
+    there.
     """
     from sealift_registry.storage.s3_blobs import S3Blobs
     from sealift_registry.storage.s3_check import HURRY, Finding, check
     from sealift_signing.errors import RefusedError
 
-    home = session.app.hub.home
-    store = home.blobs
+    store = _to_check(session, url, endpoint, region)
     if isinstance(store, S3Blobs):
-        found = check(S3Blobs(store.address, home.work, store.organisation, HURRY))
+        work = session.root / "work"  # nothing is put aside there
+        found = check(S3Blobs(store.address, work, store.organisation, HURRY))
     else:
         there = counted(sum(1 for _ in store.digests()), "blob")
         found = [Finding("reach", "good", f"{store.where} is a folder of the home, with {there}.")]
+    found = [replace(one, words=again(one.words, store.where)) for one in found]
     marks = {"good": "ok  ", "weak": "weak", "bad": "BAD "}
     lines = [f"{marks[one.grade]}  {one.words}" for one in found]
     data = {"where": store.where, "findings": [asdict(one) for one in found]}
@@ -118,8 +126,33 @@ def blobs_check(session: Session) -> None:
             f"The hub cannot keep blobs at {store.where}: {counted(len(bad), 'thing')} must be "
             "mended.",
             subject=store.where,
-            next_step="Do what is said above, and check again.",
+            next_step="Do what is said above, and check again: sealift blobs check",
         )
+
+
+def _to_check(
+    session: Session, url: str | None, endpoint: str | None, region: str | None
+) -> BlobStore:
+    """The store that is named; else the hub's."""
+    from sealift_registry.storage.home import open_home
+    from sealift_registry.storage.s3_address import s3_address
+    from sealift_registry.storage.s3_blobs import S3Blobs
+    from sealift_signing.errors import NotFoundError, UsageError
+
+    if not url:
+        if endpoint or region:
+            raise UsageError(
+                "check-where",
+                "A server or a region is named, and no store of blobs there.",
+                next_step="Name it too: --blobs s3://BUCKET/PREFIX",
+            )
+        return session.app.hub.home.blobs
+    address = s3_address(url, endpoint or "", region or "")
+    try:
+        open_home(session.root, session.environment)
+    except NotFoundError:  # before there is a hub
+        return S3Blobs(address, session.root)
+    return S3Blobs(address, session.root, session.app.hub.home.organisation)
 
 
 @command(blobs, "fsck", example="sealift blobs fsck")

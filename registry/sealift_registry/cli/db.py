@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealift_registry.cli.again import again
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_signing.errors import RefusedError, UsageError, shown
@@ -83,7 +84,7 @@ def db_init(
             f"  migrator     {roles.migrator}",
             f"  application  {roles.application}",
             "Let the last two log in (pg_hba.conf; a password by psql's \\password).",
-            "Then, as the migrator: sealift db upgrade --as URL",
+            again("Then, as the migrator: sealift db upgrade --as URL"),
         ],
     )
 
@@ -141,9 +142,9 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
     ):
         role = application or own or postgres_check.only_application(connection)
         found = list(postgres_check.check(connection, role, failover=settings.failover))
-    findings = [{"what": one.what, "where": one.where, "next": one.advice} for one in found]
+    findings = [{"what": one.what, "where": one.where, "next": again(one.advice)} for one in found]
     data = {"database": database.where, "application": role, "findings": findings}
-    lines = [f"{one.what} Next: {one.advice}" for one in found]
+    lines = [f"{one['what']} Next: {one['next']}" for one in findings]
     whole = f"{database.where} is as it should be, and {role} may do what it needs to, and no more."
     session.terminal.answer("db-check", {"ok": not found, **data}, lines or whole)
     if found:

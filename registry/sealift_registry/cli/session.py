@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from sealift_registry.cli.again import told_again
 from sealift_registry.cli.terminal import Terminal
-from sealift_signing.errors import UsageError, shown
+from sealift_signing.errors import SealiftError, UsageError, shown
 from sealift_signing.login import login_name
 from sealift_signing.printing import printed
 
@@ -161,6 +162,9 @@ def command(
                 session.warn()
             except (KeyboardInterrupt, click.Abort) as stop:
                 session.say_what_was_kept(stop)
+                raise
+            except SealiftError as bad:
+                told_again(bad)
                 raise
 
         made = group.command(name, epilog=f"\b\nExample:\n  {example}")(run)

@@ -104,6 +104,10 @@ def _organisation(store: S3Blobs) -> Iterator[Finding]:
         found = s3_owner.owner(store.calls)
     if found is not None and store.organisation and found != store.organisation:
         raise s3_owner.not_ours(store.where, found)
+    if found and not store.organisation:
+        words = f"A hub keeps its blobs there: that of the organisation {found[:12]}."
+        yield Finding("organisation", "weak", words)
+        return
     words = "This hub's marker lies there." if found else "No hub has written there yet."
     yield Finding("organisation", "good", words)
 

@@ -1,0 +1,130 @@
+"""Commands that are printed carry what their reader has to give again: one place adds it.
+
+Whoever names a store, a database or a home on the command line has it named nowhere else: a next
+command without those options is about another one, or ends. A layer that prints `sealift blobs
+check` knows of no command line, so the options are added where the sentence comes by.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+from click.core import ParameterSource
+
+from sealift_signing.drawing import pasted
+
+if TYPE_CHECKING:
+    from sealift_signing.errors import SealiftError
+
+PRINTED = re.compile(
+    r"\bsealift (?P<group>blobs|db) (?P<name>[a-z]+)(?P<given>( --[a-z-]+( URL)?)*)"
+)
+"""A command of these two groups, with the options that the sentence names already."""
+SAYS_IT = frozenset({"blobs", "db", "migrate", "init"})
+"""The commands and groups that are told where something is."""
+STORES = ("blobs", "to_blobs", "from_blobs")
+DATABASES = ("as", "database", "to_database")
+ROLES = ("owner", "migrator", "application")
+MIGRATOR = "sealift_migrator"
+"""As `sealift db init` calls that role, unless it was told otherwise."""
+_SECRET = re.compile(r"(?<=://)([^:/@]*):[^@/]*(?=@)")
+
+
+def again(text: str, subject: str = "") -> str:
+    """`text`, with each command that it prints carrying the options that were given.
+
+    Args:
+        text: a sentence, or several.
+        subject: what it is about; a store that is not the one which was named is left alone.
+    """
+    given = _given()
+    if not given:
+        return text
+
+    def whole(found: re.Match[str]) -> str:
+        named = re.findall(r"--[a-z-]+", found["given"])
+        added = dict(_of(found["group"], found["name"], given, subject))
+        kept = [f" {one}" for one in named if one not in added]
+        words = [f" {name} {pasted([value])}" for name, value in added.items()]
+        return "".join((" ".join(("sealift", found["group"], found["name"])), *kept, *words))
+
+    return PRINTED.sub(whole, text)
+
+
+def told_again(error: SealiftError) -> None:
+    """Have the next step of an error carry the options that were given."""
+    if error.next_step:
+        error.next_step = again(error.next_step, error.subject or "")
+
+
+def _given() -> dict[str, str]:
+    """What stands on the command line of a command that is told where something is."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return {}
+    path = context.command_path.split()[1:2]
+    if not {*path} & SAYS_IT:
+        return {}
+    found = {}
+    for one in (context.find_root(), context):
+        for parameter in one.command.params:
+            name = parameter.name or ""
+            value = one.params.get(name)
+            source = one.get_parameter_source(name)
+            if source is ParameterSource.COMMANDLINE and isinstance(value, str):
+                option = max(parameter.opts, key=len).removeprefix("--").replace("-", "_")
+                found[option] = _SECRET.sub(r"\1", value)
+    return found
+
+
+def _of(group: str, name: str, given: dict[str, str], subject: str) -> Iterator[tuple[str, str]]:
+    """The options that this command has, and which were given, in whatever name."""
+    context = click.get_current_context()
+    there = context.find_root().command
+    for word in (group, name):
+        found = there.get_command(context, word) if isinstance(there, click.Group) else None
+        if found is None:
+            return
+        there = found
+    options = {one for parameter in there.params for one in parameter.opts}
+    if group == "blobs" and "--blobs" in options:
+        yield from _store(given, subject)
+    if group == "db":
+        if "--as" in options and name != "init" and (url := _database(name, given)):
+            yield "--as", url
+        yield from (
+            (f"--{one}", given[one]) for one in ROLES if one in given and f"--{one}" in options
+        )
+    if "home" in given:
+        yield "--home", given["home"]
+
+
+def _store(given: dict[str, str], subject: str) -> Iterator[tuple[str, str]]:
+    url = next((given[one] for one in STORES if one in given), "")
+    if not url.startswith("s3://") or (subject.startswith("s3://") and not _is_at(subject, url)):
+        return
+    yield "--blobs", url
+    for one in ("blobs_endpoint", "blobs_region"):
+        if one in given:
+            yield f"--{one.replace('_', '-')}", given[one]
+
+
+def _is_at(subject: str, url: str) -> bool:
+    return subject.partition(" at ")[0] == url.removesuffix("/")
+
+
+def _database(name: str, given: dict[str, str]) -> str:
+    """The address to give this command: the same, but for the one that is the migrator's."""
+    url = next((given[one] for one in DATABASES if one in given), "")
+    if not url or name != "upgrade" or click.get_current_context().info_name == "upgrade":
+        return url if "://" in url else ""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    at = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{given.get('migrator', MIGRATOR)}@{at}").geturl()
