@@ -16,7 +16,7 @@ from sealift_registry.storage.s3_reading import RANGE
 from sealift_registry.storage.s3_sending import PART
 from sealift_signing.errors import RefusedError, SealiftError
 from tests.s3_server import serving_s3
-from tests.servers.hostile_s3 import PAGE, Answer, Proxy, Request, drop, honest, hostile
+from tests.servers.hostile_s3 import PAGE, Answer, Proxy, Request, drop, honest, hostile, said
 from tests.servers.seaweed import ORGANISATION, S3Server, blobs_at, seaweed
 
 pytestmark = pytest.mark.socket
@@ -57,11 +57,6 @@ def error(work: Callable[[], object]) -> SealiftError:
         work()
     assert caught.value.next_step
     return caught.value
-
-
-def said(code: str, status: int) -> Answer:
-    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no</Message></Error>"
-    return Answer(status, {"Content-Type": "application/xml"}, body.encode())
 
 
 def page(status: int) -> Answer:

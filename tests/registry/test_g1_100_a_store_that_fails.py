@@ -17,12 +17,12 @@ from sealift_registry.delivery import attention
 from sealift_registry.delivery.holdings import needed
 from sealift_registry.storage import s3_calls
 from sealift_registry.storage.s3_address import S3Address
+from sealift_registry.storage.s3_behaviour import Behaviour, PartsBehaviour
 from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_registry.storage.s3_calls import Calls
 from sealift_registry.storage.s3_sending import (
     LARGEST,
     PART,
-    Behaviour,
     Sending,
     Source,
     part_size,
@@ -32,6 +32,7 @@ from sealift_sync.blobs import BlobFolder
 from tests.registry.hub_fixture import Acme, stage
 from tests.servers.seaweed import ORGANISATION, Clock
 
+PARTS = PartsBehaviour("heeded", "heeded", "heeded")
 Asked = Callable[..., dict[str, Any]]
 
 
@@ -53,7 +54,8 @@ def store_of(tmp_path: Path, answer: Asked, clock: Clock | None = None) -> tuple
     patience = (clock or Clock()).patience()
     made, client = S3Blobs(S3Address("bucket"), tmp_path, ORGANISATION, patience), Client(answer)
     made.calls.__dict__["client"] = client
-    made.__dict__["behaviour"] = Behaviour(conditions=True, checksums=True)
+    made.__dict__["behaviour"] = Behaviour("heeded", "heeded")
+    made.__dict__["parts_behaviour"] = PARTS
     return made, client
 
 
@@ -214,7 +216,7 @@ def test_g1_102_the_size_of_a_file_is_known(
 def test_g1_102_what_is_too_large_is_said_before_it_is_sent(tmp_path: Path) -> None:
     store, client = store_of(tmp_path, down)
     sending = Sending(
-        store.calls, "key", "a" * 64, LARGEST + 1, lambda _count: None, only_new=False
+        store.calls, "key", "a" * 64, LARGEST + 1, lambda _count: None, PARTS, only_new=False
     )
     found = error(lambda: sending.send(b"", Source(BytesIO(b"x"))))
     assert (found.code, client.asked) == ("blob-too-large-for-s3", [])

@@ -180,7 +180,8 @@ def test_g1_19_what_is_missing_of_a_bucket_is_told(
     on_s3(made, server, monkeypatch)
     commands = Commands(made.root, capsys)
     found = {one["name"]: one["grade"] for one in commands("blobs", "check")["findings"]}
-    names = ("reach", "clock", "organisation", "write", "conditions", "checksums", "read", "parts")
+    names = ["reach", "clock", "organisation", "write", "conditions", "checksums", "read", "parts"]
+    names += ["parts-conditions", "parts-checksums", "whole-checksums"]
     assert found == {**dict.fromkeys(names, "good"), "versions": "weak"}
     assert not commands("blobs", "init")["new"], "one that is there is given versions"
     assert "weak" not in commands.words("blobs", "check")

@@ -35,6 +35,10 @@ class Request:
         """Whether it is of this method, and of a path with this in it."""
         return self.method == method and re.search(pattern, self.path) is not None
 
+    def has(self, *beginnings: str) -> bool:
+        """Whether a header's name begins with one of these, in small letters."""
+        return any(name.lower().startswith(beginnings) for name in self.headers)
+
 
 @dataclass
 class Answer:
@@ -66,6 +70,20 @@ class Proxy:
     endpoint: str
     fault: Fault = honest
     seen: list[Request] = field(default_factory=list)
+
+
+def said(code: str, status: int, message: str = "no") -> Answer:
+    """An error, as S3 servers tell it."""
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return Answer(status, {"Content-Type": "application/xml"}, body.encode())
+
+
+def locked(request: Request, passed: Callable[[], Answer]) -> Answer:
+    """As a bucket of Amazon's with object lock: nothing is put there without a checksum."""
+    if request.method == "PUT" and not request.has("content-md5", "x-amz-checksum-"):
+        words = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests "
+        return said("InvalidRequest", 400, words + "with Object Lock parameters")
+    return passed()
 
 
 class _Dropped(Exception):  # noqa: N818 - it is no error of ours

@@ -128,6 +128,9 @@ def blobs_check(
             subject=store.where,
             next_step="Do what is said above, and check again: sealift blobs check",
         )
+    if weak := sum(one.grade == "weak" for one in found):
+        things = counted(weak, "thing")
+        session.terminal.note(("", f"Warning: it can be used, but {things} could be better."))
 
 
 def _to_check(

@@ -19,13 +19,14 @@ from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from sealift_registry.storage import s3_faults, s3_owner, s3_sending
+from sealift_registry.storage import s3_behaviour, s3_faults, s3_owner, s3_sending
 from sealift_registry.storage.s3_address import S3Address
+from sealift_registry.storage.s3_behaviour import Behaviour, PartsBehaviour
 from sealift_registry.storage.s3_calls import ASKED, HANDS, Calls, Patience
 from sealift_registry.storage.s3_reading import open_object
-from sealift_registry.storage.s3_sending import PART, Behaviour, Sending, Source
+from sealift_registry.storage.s3_sending import PART, Sending, Source
 from sealift_registry.storage.workspace import workspace
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.vocabulary import SHA256
@@ -87,14 +88,25 @@ class S3Blobs:
     def claim(self) -> None:
         """Say whose blobs these are, unless it was said before; RefusedError if another's."""
         with self.calls.told():
-            s3_owner.claim(self.calls, self.organisation)
+            s3_owner.claim(self.calls, self.organisation, lambda: self._probed)
 
     @cached_property
     def behaviour(self) -> Behaviour:
         """How the server behaves; asked when something is first written, with whose it is."""
         self.claim()
+        return self._probed
+
+    @cached_property
+    def _probed(self) -> Behaviour:
         with self.calls.told():
-            return s3_sending.probe(self.calls)
+            return s3_behaviour.probe(self.calls)
+
+    @cached_property
+    def parts_behaviour(self) -> PartsBehaviour:
+        """The same for objects in parts; asked when the first of them is sent."""
+        _ = self.behaviour  # this is ours, and the probe is there
+        with self.calls.told():
+            return s3_behaviour.probe_parts(self.calls)
 
     def key(self, digest: str) -> str:
         """The key of the blob with this digest."""
@@ -224,7 +236,8 @@ class S3Blobs:
                 self.calls,
                 self.key(blob.sha256),
                 data,
-                only_new=not anew and self.behaviour.conditions,
+                self.behaviour,
+                only_new=not anew,
             )
         if not written and self._size(blob.sha256) != blob.size:  # what lies there is damaged
             return self._put_small(data, expect, anew=True)
@@ -282,14 +295,13 @@ class S3Blobs:
         *,
         anew: bool,
     ) -> Blob:
-        only_new = not anew and self.behaviour.conditions
-        key = self.key(digest)
+        key, behaviour = self.key(digest), self.parts_behaviour
         with self.calls.told():
-            sending = Sending(self.calls, key, digest, size, told, only_new=only_new)
+            sending = Sending(self.calls, key, digest, size, told, behaviour, only_new=not anew)
             _, sent = sending.send(first, source)
         # Where it was not written somebody was quicker, with the same digest and so the same bytes.
         blob = Blob(digest, sent)
-        self._confirm(blob, checked=sending.checked and self.behaviour.checksums)
+        self._confirm(blob, checked=behaviour.checksums)
         return blob
 
     def _confirm(self, blob: Blob, *, checked: bool) -> None:
@@ -440,7 +452,7 @@ class S3Blobs:
         """The same at once; how many were aborted."""
         folder, swept = self.address.key("sha256/"), 0
         with self.calls.told():
-            for upload in _uploads(self.calls, folder):
+            for upload in s3_sending.uploads(self.calls, folder):
                 key, since = str(upload["Key"]), upload["Initiated"]
                 ours = SHA256.matches(key.removeprefix(folder))
                 if ours and datetime.now(UTC) - since > ABANDONED:
@@ -460,20 +472,6 @@ class S3Blobs:
             next_step="Find out what is lost, and bring it back: sealift blobs fsck, then sealift "
             "blobs mend",
         )
-
-
-def _uploads(calls: Calls, folder: str) -> Iterator[dict[str, Any]]:
-    markers: dict[str, str] = {}
-    while True:
-        page = calls.ask("list_multipart_uploads", Prefix=folder, **markers)
-        yield from page.get("Uploads", ())
-        following = {
-            "KeyMarker": str(page.get("NextKeyMarker", "")),
-            "UploadIdMarker": str(page.get("NextUploadIdMarker", "")),
-        }
-        if not page.get("IsTruncated") or following == markers or not following["KeyMarker"]:
-            return
-        markers = following
 
 
 def _list_ends_nowhere(where: str) -> FailedError:

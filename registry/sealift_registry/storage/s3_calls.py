@@ -183,8 +183,14 @@ class Calls:
             self.__dict__["client"] = made  # before another thread may look
             return made
 
-    def ask(self, operation: str, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - botocore's own
-        """Call `operation` on the bucket, again while the server is busy.
+    def ask(
+        self,
+        operation: str,
+        passes: Callable[[BaseException], bool] = s3_faults.passes,
+        /,
+        **given: Any,  # noqa: ANN401 - botocore's own
+    ) -> dict[str, Any]:
+        """Call `operation` on the bucket, again while the server is busy: while an error `passes`.
 
         Raises:
             Exception: botocore's own, where to ask again makes no sense; `told` says it.
@@ -195,7 +201,7 @@ class Calls:
             try:
                 answer: dict[str, Any] = call(Bucket=self.address.bucket, **given)
             except Exception as bad:
-                if not s3_faults.passes(bad):
+                if not passes(bad):
                     if s3_faults.status_of(bad):
                         self._outage.ended()
                     raise

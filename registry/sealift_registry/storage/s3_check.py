@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Final
 
-from sealift_registry.storage import s3_owner, s3_sending
+from sealift_registry.storage import s3_behaviour, s3_owner
+from sealift_registry.storage.s3_behaviour import Heed
 from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_registry.storage.s3_calls import Patience
 from sealift_signing.errors import SealiftError
@@ -114,45 +116,77 @@ def _organisation(store: S3Blobs) -> Iterator[Finding]:
 
 def _written(store: S3Blobs) -> Iterator[Finding]:
     with store.calls.told():
-        behaves = s3_sending.probe(store.calls)
+        behaves = s3_behaviour.probe(store.calls)
     yield Finding("write", "good", "It may be written to.")
-    yield (
-        Finding("conditions", "good", "It does not write over what is there (If-None-Match).")
-        if behaves.conditions
-        else Finding(
-            "conditions",
-            "weak",
-            "It ignores conditions: the hub asks before and after each blob whether it is there.",
-        )
-    )
-    yield (
-        Finding("checksums", "good", "It refuses bytes that do not have the checksum sent along.")
-        if behaves.checksums
-        else Finding(
-            "checksums",
-            "weak",
-            "It takes bytes with a wrong checksum: the hub reads back each blob that it sends.",
-        )
-    )
+    yield _finding("conditions", behaves.condition, _CONDITIONS)
+    yield _finding("checksums", behaves.checksum, _CHECKSUMS)
+
+
+def _parts(store: S3Blobs) -> Iterator[Finding]:
+    with store.calls.told():
+        behaves = s3_behaviour.probe_parts(store.calls)
+    yield Finding("parts", "good", "Uploads in parts may be begun, completed and aborted.")
+    yield _finding("parts-conditions", behaves.condition, _PARTS_CONDITIONS)
+    yield _finding("parts-checksums", behaves.part, _PARTS_CHECKSUMS[behaves.checksums])
+    yield _finding("whole-checksums", behaves.whole, _WHOLE_CHECKSUMS[behaves.checksums])
+
+
+def _finding(name: str, heed: Heed, words: Mapping[Heed, str]) -> Finding:
+    return Finding(name, "good" if heed == "heeded" else "weak", words[heed])
+
+
+_ASKED: Final = "the hub asks before and after each whether it is there."
+_CONDITIONS: Mapping[Heed, str] = {
+    "heeded": "It does not write over what is there (If-None-Match).",
+    "ignored": f"It ignores conditions (If-None-Match), and writes over what is there: {_ASKED}",
+    "refused": f"It refuses requests with a condition (If-None-Match): {_ASKED}",
+}
+_PARTS_CONDITIONS: Mapping[Heed, str] = {
+    "heeded": "It completes no upload in parts over what is there (If-None-Match).",
+    "ignored": f"It ignores conditions when it completes an upload in parts: {_ASKED}",
+    "refused": f"It refuses to complete an upload in parts with a condition: {_ASKED}",
+}
+_READ_BACK: Final = "the hub reads back and hashes each blob that it sends"
+_CHECKSUMS: Mapping[Heed, str] = {
+    "heeded": "It refuses bytes that do not have the checksum sent along (SHA-256).",
+    "ignored": f"It takes bytes with a wrong checksum (SHA-256): {_READ_BACK} in one piece.",
+    "refused": f"It refuses requests with a checksum (SHA-256): {_READ_BACK} in one piece.",
+}
+_BY_WHOLE: Final = "the hub relies on the checksum of the whole."
+_BY_PARTS: Final = "the hub relies on those of the parts."
+_PARTS_CHECKSUMS: Mapping[bool, Mapping[Heed, str]] = {
+    False: {
+        "ignored": f"It takes parts with a wrong checksum (CRC32): {_READ_BACK} in parts.",
+        "refused": f"It refuses parts with a checksum (CRC32): {_READ_BACK} in parts.",
+    },
+    True: {
+        "heeded": "It refuses parts that do not have the checksum sent along (CRC32).",
+        "ignored": f"It takes parts with a wrong checksum (CRC32): {_BY_WHOLE}",
+        "refused": f"It refuses parts with a checksum (CRC32): {_BY_WHOLE}",
+    },
+}
+_WHOLE_CHECKSUMS: Mapping[bool, Mapping[Heed, str]] = {
+    False: {
+        "ignored": f"It does not check an upload in parts as a whole either: {_READ_BACK}.",
+        "refused": f"It refuses a checksum of a whole upload in parts, too: {_READ_BACK}.",
+    },
+    True: {
+        "heeded": "It refuses an upload in parts that as a whole has another checksum.",
+        "ignored": f"It does not check an upload in parts as a whole: {_BY_PARTS}",
+        "refused": f"It refuses a checksum of a whole upload in parts: {_BY_PARTS}",
+    },
+}
 
 
 def _read(store: S3Blobs) -> Iterator[Finding]:
-    key = store.address.key(s3_sending.PROBE)
+    key = store.address.key(s3_behaviour.PROBE)
     with store.calls.told():
         answer = store.calls.ask("get_object", Key=key, Range="bytes=1-3")
         with answer["Body"] as body:
             data = body.read()
-    if data == s3_sending.PROBED[1:4]:
+    if data == s3_behaviour.PROBED[1:4]:
         yield Finding("read", "good", "It may be read, a part of an object, too.")
     else:
         yield Finding(
             "read", "bad", "Asked for a part of an object, it gives something else: see ADR 45."
         )
-
-
-def _parts(store: S3Blobs) -> Iterator[Finding]:
-    key, calls = store.address.key(s3_sending.PROBE), store.calls
-    with calls.told():
-        upload = calls.ask("create_multipart_upload", Key=key)["UploadId"]
-        calls.ask("abort_multipart_upload", Key=key, UploadId=upload)
-    yield Finding("parts", "good", "Uploads in parts may be begun and aborted.")

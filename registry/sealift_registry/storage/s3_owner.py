@@ -7,11 +7,14 @@ wrote it. Two organisations may not: each would count, mend and clear away what 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from sealift_registry.storage import s3_faults
 from sealift_registry.storage.s3_address import S3Address
+from sealift_registry.storage.s3_behaviour import Behaviour
 from sealift_registry.storage.s3_calls import Calls, Patience
+from sealift_registry.storage.s3_sending import send_small
 from sealift_signing.drawing import word
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.vocabulary import SHA256
@@ -21,8 +24,10 @@ LONGEST = 64 * 1024
 """Bytes of a marker that are read."""
 
 
-def claim(calls: Calls, organisation: str) -> None:
+def claim(calls: Calls, organisation: str, behaviour: Callable[[], Behaviour]) -> None:
     """Say that this prefix is of `organisation`, unless it was said before.
+
+    How the server behaves is found out by writing: `behaviour` is called where it is nobody's yet.
 
     Raises:
         RefusedError: it is another's.
@@ -36,7 +41,7 @@ def claim(calls: Calls, organisation: str) -> None:
             next_step="Open the hub with a command of sealift, such as: sealift next",
         )
     if owner(calls) is None:
-        _write(calls, organisation)
+        _write(calls, organisation, behaviour())
     found = owner(calls)
     if found != organisation:
         raise not_ours(calls.address.where, found or "")
@@ -86,14 +91,10 @@ def owner(calls: Calls) -> str | None:
     return found
 
 
-def _write(calls: Calls, organisation: str) -> None:
-    """With a condition: of two who begin at once, one is first; it is read again afterwards."""
+def _write(calls: Calls, organisation: str, behaviour: Behaviour) -> None:
+    """Of two who begin at once, one is first, if the server can; it is read again afterwards."""
     body = json.dumps({"organisation": organisation, "software": "sealift"}, indent=1).encode()
-    try:
-        calls.ask("put_object", Key=calls.address.key(MARKER), Body=body, IfNoneMatch="*")
-    except Exception as bad:
-        if not s3_faults.exists(bad):
-            raise
+    send_small(calls, calls.address.key(MARKER), body, behaviour, only_new=True)
 
 
 def not_ours(where: str, found: str) -> RefusedError:

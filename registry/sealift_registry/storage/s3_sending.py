@@ -1,17 +1,17 @@
 """Bytes to an S3 server: once, under their digest, hashed again while they are sent.
 
-What arrives is checked by the server where it can: the SHA-256 of what is sent in one piece; of
-parts the CRC32, which servers put together to that of the whole. Beyond that it is hashed here
-while it is read, and an object of several parts is completed only if that is its digest.
+What arrives is checked by the server where it can (`s3_behaviour`): the SHA-256 of what is sent in
+one piece; of parts the CRC32, which servers put together to that of the whole. Beyond that it is
+hashed here while it is read; an object of several parts is completed only if that is its digest.
 """
 
 from __future__ import annotations
 
-import base64
 import os
 import stat
 import zlib
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +21,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sealift_registry.storage import s3_faults
+from sealift_registry.storage.s3_behaviour import (
+    Behaviour,
+    PartsBehaviour,
+    beginning,
+    checksum,
+    crc32,
+    is_whole,
+    part_of,
+)
 from sealift_registry.storage.s3_calls import HANDS, Calls
 from sealift_signing.errors import FailedError
 from sealift_sync.blobs import damaged, unreadable
@@ -34,77 +43,21 @@ GROWING = 1_000
 """Of bytes that nobody has counted, after so many parts each is twice as large as before."""
 LARGEST = 5 * 2**40
 """Bytes: the most that S3 keeps as one object."""
-PROBE = "sealift-probe"
-"""The name of the object by which it is found out how a server behaves; it means nothing else."""
-PROBED = b"Sealift asks with this object what the server checks. It may be removed.\n"
 
 
-@dataclass(frozen=True)
-class Behaviour:
-    """What a server does about what it is asked, as was seen.
-
-    Attributes:
-        conditions: it does not write over what is there, if asked not to.
-        checksums: it refuses what does not have the SHA-256 that was sent along.
-    """
-
-    conditions: bool
-    checksums: bool
-
-
-def probe(calls: Calls) -> Behaviour:
-    """Find out how the server behaves: documentation is of another version than what answers."""
-    key, right = calls.address.key(PROBE), _base64(sha256(PROBED).digest())
-
-    def put(**more: str) -> bool:
-        """Whether it was written."""
-        try:
-            calls.ask("put_object", Key=key, Body=PROBED, **more)
-        except Exception as bad:
-            if s3_faults.exists(bad) or s3_faults.arrived_wrong(bad) or _refused(bad):
-                return False
-            raise
-        return True
-
-    conditions = not put(IfNoneMatch="*", ChecksumSHA256=right)
-    if not conditions:  # it was not there before, or it was written over
-        conditions = not put(IfNoneMatch="*", ChecksumSHA256=right)
-    wrong = _base64(sha256(b"other bytes").digest())
-    return Behaviour(conditions, checksums=not _once(calls, key, wrong))
-
-
-def _once(calls: Calls, key: str, checksum: str) -> bool:
-    """Whether the probe is written with this checksum; that it arrived wrong is not asked again."""
-    try:
-        calls.client.put_object(
-            Bucket=calls.address.bucket, Key=key, Body=PROBED, ChecksumSHA256=checksum
-        )
-    except Exception as bad:
-        if s3_faults.arrived_wrong(bad) or _refused(bad):
-            return False
-        raise
-    return True
-
-
-_BAD_REQUEST = 400
-
-
-def _refused(bad: Exception) -> bool:
-    return s3_faults.status_of(bad) == _BAD_REQUEST and s3_faults.code_of(bad) in {
-        *("InvalidRequest", "InvalidArgument", "NotImplemented", "InvalidDigest"),
-    }
-
-
-def send_small(calls: Calls, key: str, data: bytes, *, only_new: bool) -> bool:
+def send_small(
+    calls: Calls, key: str, data: bytes, behaviour: Behaviour, *, only_new: bool
+) -> bool:
     """Send what fits into one request; False where something is there and `only_new`.
+
+    Where the server heeds no conditions, it is written over what is there all the same.
 
     Raises:
         Exception: botocore's own.
     """
-    more = {"IfNoneMatch": "*"} if only_new else {}
-    checksum = _base64(sha256(data).digest())
+    more = {"IfNoneMatch": "*"} if only_new and behaviour.conditions else {}
     try:
-        calls.ask("put_object", Key=key, Body=data, ChecksumSHA256=checksum, **more)
+        calls.ask("put_object", Key=key, Body=data, **checksum(data, behaviour.named), **more)
     except Exception as bad:
         if s3_faults.exists(bad):
             return False
@@ -177,7 +130,8 @@ class Sending:
 
     Attributes:
         size: its bytes, where they are known: they only say how large parts are.
-        only_new: it is not completed where something is there by then, as far as the server asks.
+        behaviour: the server's.
+        only_new: it is not completed where something is there by then, if the server heeds that.
     """
 
     calls: Calls
@@ -185,9 +139,8 @@ class Sending:
     digest: str
     size: int | None
     progress: Progress
+    behaviour: PartsBehaviour
     only_new: bool
-    checked: bool = True
-    """Whether the server knows checksums of parts."""
 
     def send(self, first: bytes, source: Source) -> tuple[bool, int]:
         """Send `first` and the rest of `source`; whether it was written, and how many bytes it has.
@@ -197,25 +150,16 @@ class Sending:
             Exception: botocore's own.
         """
         check_size(self.size or 0, f"The blob {self.digest[:12]}", self.calls.address.where)
-        upload = self._begin()
+        begins = beginning(self.behaviour)
+        upload = self.calls.ask("create_multipart_upload", Key=self.key, **begins)
         self._upload = str(upload["UploadId"])
-        self._full = upload.get("ChecksumType") == "FULL_OBJECT"
+        self._full = is_whole(upload)
         try:
             parts, size, crc = self._parts(first, source)
             return self._complete(parts, size, crc), size
         except BaseException:
             self._abort()
             raise
-
-    def _begin(self) -> dict[str, Any]:
-        checks = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
-        try:
-            return self.calls.ask("create_multipart_upload", Key=self.key, **checks)
-        except Exception as bad:
-            if not _refused(bad):
-                raise
-            self.checked = False
-            return self.calls.ask("create_multipart_upload", Key=self.key)
 
     def _parts(self, first: bytes, source: Source) -> tuple[list[dict[str, Any]], int, int]:
         """Read one part after the other, which are sent side by side."""
@@ -253,21 +197,22 @@ class Sending:
         return done, size, crc
 
     def _part(self, number: int, data: bytes) -> dict[str, Any]:
-        checks = {"ChecksumCRC32": _crc(zlib.crc32(data))} if self.checked else {}
+        named = checksum(data, self.behaviour.named)
         answer = self.calls.ask(
             "upload_part",
             Key=self.key,
             UploadId=self._upload,
             PartNumber=number,
             Body=data,
-            **checks,
+            **named,
         )
-        return {"PartNumber": number, "ETag": answer["ETag"], **checks}
+        return part_of(number, answer["ETag"], named)
 
     def _complete(self, parts: list[dict[str, Any]], size: int, crc: int) -> bool:
-        more: dict[str, Any] = {"IfNoneMatch": "*"} if self.only_new else {}
+        only_new = self.only_new and self.behaviour.conditions
+        more: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
         if self._full:
-            more |= {"ChecksumCRC32": _crc(crc), "ChecksumType": "FULL_OBJECT"}
+            more |= {"ChecksumCRC32": crc32(crc), "ChecksumType": "FULL_OBJECT"}
             more |= {"MpuObjectSize": size}
         try:
             self.calls.ask(
@@ -295,6 +240,21 @@ class Sending:
             )
 
 
+def uploads(calls: Calls, folder: str) -> Iterator[dict[str, Any]]:
+    """Every upload in parts that was begun below `folder` and neither completed nor aborted."""
+    markers: dict[str, str] = {}
+    while True:
+        page = calls.ask("list_multipart_uploads", Prefix=folder, **markers)
+        yield from page.get("Uploads", ())
+        following = {
+            "KeyMarker": str(page.get("NextKeyMarker", "")),
+            "UploadIdMarker": str(page.get("NextUploadIdMarker", "")),
+        }
+        if not page.get("IsTruncated") or following == markers or not following["KeyMarker"]:
+            return
+        markers = following
+
+
 def not_kept(where: str, digest: str) -> FailedError:
     """The error for a server that has not what it said it took."""
     return FailedError(
@@ -313,11 +273,3 @@ def read_fully(source: Source, most: int) -> bytes:
         pieces.append(piece)
         left -= len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _crc(number: int) -> str:
-    return _base64(number.to_bytes(4, "big"))
