@@ -64,10 +64,16 @@ def test_the_old_home_says_where_it_went(
     assert again["overruled"] == ["SEALIFT_DATABASE__URL"]
 
 
-def test_no_password_is_told(hub: Acme, capsys: pytest.CaptureFixture[str]) -> None:
-    url = url_of(new_database()).replace("sealift_app@", "sealift_app:hunter2@")
-    hub.close()
-    assert run(["migrate", "--to-database", url, "--home", str(hub.root)]) == 0
+def test_no_password_is_told(
+    hub: Acme, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There and back, and the address of the server that was left holds one."""
+    url = url_of(new_database())
+    said(capsys, hub, "migrate", "--to-database", url)
+    secret = url.replace("sealift_app@", "sealift_app:hunter2@")
+    monkeypatch.setenv("SEALIFT_DATABASE__URL", secret)
+    assert run(["migrate", "--to-database", "home", "--home", str(hub.root)]) == 0
+    monkeypatch.delenv("SEALIFT_DATABASE__URL")
     assert run(["audit", "list", "--json", "--home", str(hub.root)]) == 0
     out, err = capsys.readouterr()
     assert "hunter2" not in out + err

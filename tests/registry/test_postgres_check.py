@@ -186,14 +186,17 @@ def test_g1_35_a_dump_is_restored_as_the_page_says(server: PostgresServer, tmp_p
 
 
 def test_g1_36_the_commands_from_nothing_to_a_hub(
-    server: PostgresServer, home: Path, capsys: pytest.CaptureFixture[str]
+    server: PostgresServer,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     database = server.fresh()
     secret = "a-word-that-nobody-reads"
+    monkeypatch.setenv("PGPASSWORD", secret)
 
     def said(*words: str, user: str) -> tuple[int, dict[str, Any]]:
-        url = database.url(user).replace(f"{user}@", f"{user}:{secret}@")
-        code = run([*words, "--as", url, "--json"])
+        code = run([*words, "--as", database.url(user), "--json"])
         out, err = capsys.readouterr()
         assert secret not in out + err
         found: dict[str, Any] = json.loads(out or err)

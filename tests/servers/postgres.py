@@ -40,8 +40,9 @@ from psycopg import sql
 from sqlalchemy import Engine
 
 import sealift_migrations
+from sealift_registry.storage.postgres_address import parse_url
 from sealift_registry.storage.postgres_roles import Roles, steps
-from sealift_registry.storage.postgresql import open_postgres, parse_url
+from sealift_registry.storage.postgresql import open_postgres
 
 STARTS_WITHIN = 60
 """Seconds; also how long it may take to end."""

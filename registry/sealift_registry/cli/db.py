@@ -68,7 +68,7 @@ def db_init(
         session.terminal.answer("db-init", {"ran": False, "roles": names, "sql": lines}, lines)
         return
     with (
-        closing(_database(url, "--as")) as database,
+        closing(_database(url, "", "")) as database,
         database.in_words(),
         database.writing() as connection,
         connection.begin(),
@@ -105,8 +105,11 @@ def db_upgrade(session: Session, *, url: str | None) -> None:
     import sealift_migrations
     from sealift_migrations import postgres_session
 
-    given = url or _settings(session).migrator
-    with closing(_database(given, "--as, or database.migrator")) as database, database.in_words():
+    settings = _settings(session)
+    with (
+        closing(_database(url, settings.migrator, "database.migrator")) as database,
+        database.in_words(),
+    ):
         before = sealift_migrations.current(database.engine)
         sealift_migrations.upgrade(database.engine)
         after = sealift_migrations.current(database.engine)
@@ -129,14 +132,13 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
     do. Exit code 1 where something is wrong. Nothing is changed.
     """
     from sealift_registry.storage import postgres_check
-    from sealift_registry.storage.postgresql import parse_url
+    from sealift_registry.storage.postgres_address import parse_url
 
     settings = _settings(session)
     _load_tables()
     own = parse_url(settings.url).username if settings.url else None
-    given = url or settings.url
     with (
-        closing(_database(given, "--as, or database.url")) as database,
+        closing(_database(url, settings.url, "database.url")) as database,
         database.in_words(),
         database.reading() as connection,
     ):
@@ -168,17 +170,23 @@ def _settings(session: Session) -> DatabaseSettings:
     return home.settings.database
 
 
-def _database(url: str | None, option: str) -> PostgresDatabase:
+def _database(url: str | None, default: str, setting: str) -> PostgresDatabase:
+    """The one that `--as` names, else `setting`, where there is one that may."""
     from sealift_registry.storage.opening import postgres_at
+    from sealift_registry.storage.postgres_address import of_argument
 
-    if not url:
+    if url:
+        of_argument(url, "--as")
+        return postgres_at(url, named="--as")
+    if not default:
+        option = f"--as, or {setting}" if setting else "--as"
         raise UsageError(
             "no-database-url",
             f"No PostgreSQL database is named: by {option}.",
-            subject="database.url",
+            subject=setting or "--as",
             next_step="Name it: --as postgresql://USER@HOST/DATABASE",
         )
-    return postgres_at(url)
+    return postgres_at(default, named=setting)
 
 
 def _roles(owner: str | None, migrator: str | None, application: str | None) -> Roles:

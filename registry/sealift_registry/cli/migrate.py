@@ -55,7 +55,8 @@ def migrate(
     where it was; from then on the old place signs nothing more, and says where everything went. It
     keeps what it has. A move that was stopped goes on when the same command is run again.
     """
-    from sealift_registry.moving.route import route
+    from sealift_registry.moving.route import HOME, route
+    from sealift_registry.storage.postgres_address import of_argument
     from sealift_signing.errors import UsageError
 
     if blobs is None and (endpoint or region):
@@ -64,6 +65,8 @@ def migrate(
             "A server or a region is named, and no blobs that are to go there.",
             next_step="Name the bucket too: --to-blobs s3://BUCKET/PREFIX",
         )
+    if database not in {None, HOME}:
+        of_argument(database or "", "--to-database")
     hub = session.app.hub
     store = None if blobs is None else {"url": blobs, "endpoint": endpoint, "region": region}
     way = route(hub.home, database, store)

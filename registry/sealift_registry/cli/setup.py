@@ -58,6 +58,7 @@ def init(
     home. With --solo one key does everything, and every bundle and receipt says UNPROTECTED.
     """
     from sealift_registry.storage.home import BlobSettings, DatabaseSettings, Settings
+    from sealift_registry.storage.postgres_address import of_argument
     from sealift_registry.trust import founding
     from sealift_registry.trust.ceremony import person_id
     from sealift_signing.errors import UsageError
@@ -68,6 +69,8 @@ def init(
             "Say how the keys are kept: --offline-keys DIR, or --solo for one person alone.",
             next_step="See: sealift init --help",
         )
+    if database:
+        of_argument(database, "--database")
     stores = Settings(
         database=DatabaseSettings(database),
         blobs=BlobSettings(blobs, blobs_endpoint, blobs_region),

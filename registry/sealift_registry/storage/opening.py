@@ -31,12 +31,15 @@ def embedded(home: Home, path: Path) -> Database:
     return SqliteDatabase(path, home.lock, home.claims)
 
 
-def postgres_at(url: str, claimed: Path | None = None) -> PostgresDatabase:
+def postgres_at(
+    url: str, claimed: Path | None = None, named: str = "database.url"
+) -> PostgresDatabase:
     """The database on PostgreSQL at `url`; nothing is opened yet.
 
     Args:
         url: `postgresql://USER@HOST/DATABASE`.
         claimed: a folder for claims, as `PostgresDatabase` has it.
+        named: the setting or option that `url` is from.
 
     Raises:
         UsageError: `url` names none.
@@ -50,9 +53,9 @@ def postgres_at(url: str, claimed: Path | None = None) -> PostgresDatabase:
         raise FailedError(
             "no-postgresql",
             "This hub's database is on PostgreSQL, and what speaks with it is not installed here.",
-            subject="database.url",
+            subject=named,
             next_step="Install sealift-registry[postgresql].",
         ) from bad
     from sealift_registry.storage.postgresql import PostgresDatabase
 
-    return PostgresDatabase(url, claimed)
+    return PostgresDatabase(url, claimed, named)

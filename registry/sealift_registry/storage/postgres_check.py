@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, text
 
 from sealift_migrations import SCHEMA, newest, postgres_privileges
 from sealift_migrations.table_rules import ADDED, RULES, VERSION_TABLE
-from sealift_registry.storage import postgres_beside, postgres_catalog
+from sealift_registry.storage import postgres_address, postgres_beside, postgres_catalog
 from sealift_registry.storage.postgres_finding import Finding
 from sealift_registry.storage.postgres_roles import quoted
 from sealift_signing.drawing import word
@@ -46,6 +46,7 @@ def check(connection: Connection, application: str, *, failover: bool) -> Iterat
         application: the role that the hub's processes are logged in as.
         failover: another server takes over when this one fails.
     """
+    yield from postgres_address.way(connection)
     yield from _server(connection)
     yield from _commits(connection, application, failover=failover)
     yield from _owner(connection)

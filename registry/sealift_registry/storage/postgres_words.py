@@ -11,6 +11,8 @@ from sealift_registry.storage import database
 from sealift_signing.errors import FailedError
 
 DISK_FULL = "53100"
+ADDRESS = "its address (database.url, or the option that names it)"
+"""How people are told where to look: an error does not know what the address came from."""
 
 
 def state(error: BaseException) -> str:
@@ -21,13 +23,30 @@ def state(error: BaseException) -> str:
 def told(error: DBAPIError, where: str) -> FailedError:
     """An error of the driver in words; `where` names the database."""
     found = state(error)
-    reason = " ".join(str(error.orig).split()).rstrip(".")
+    reason = _reason(str(error.orig))
     if found == DISK_FULL:
         return database.full(where)
     words = _STATES.get(found) or _CLASSES.get(found[:2]) or (None if found else _at_login(reason))
     if words is None and (error.connection_invalidated or not found):
         words = _unreachable
     return (words or _unreadable)(where, reason)
+
+
+_TRIED = re.compile(r"(?m)^- host: .*?, port: .*?, hostaddr: [^:]*?(?:'[^']*')?: ")
+"""What psycopg puts before the words of each address that it tried, one line each."""
+
+
+def _reason(said: str) -> str:
+    """What the driver said, as one line: each place that was tried once, its questions not at all.
+
+    libpq has a line for each try, and asks behind it whether the server is running; psycopg begins
+    the whole with the last of them, and with its own words for it.
+    """
+    _, several, tries = said.partition("Multiple connection attempts failed.")
+    lines = _TRIED.sub("", tries.partition("\n")[2] if several else said).splitlines()
+    whole = (line for line in lines if not line.startswith("\t") and line.strip(" ^"))
+    bare = (re.sub(r"^connection (failed|is bad): ", "", " ".join(one.split())) for one in whole)
+    return "; ".join(one.rstrip(".") for one in dict.fromkeys(bare))
 
 
 def replica(where: str) -> FailedError:
@@ -51,7 +70,8 @@ def _unreachable(where: str, reason: str) -> FailedError:
         "database-unreachable",
         f"The database {where} cannot be reached: {reason}.",
         subject=where,
-        next_step="Run the command again once it is back: nothing has to be restarted here.",
+        next_step="Run the command again once it is back: nothing has to be restarted here. If it "
+        f"never was there, check host and port in {ADDRESS}.",
     )
 
 
@@ -60,8 +80,93 @@ def _login(where: str, reason: str) -> FailedError:
         "database-login",
         f"The database {where} does not let this user in: {reason}.",
         subject=where,
-        next_step="Check the user in database.url, and its password or certificate where "
-        "PostgreSQL's clients look for them (PGPASSFILE, PGSSLCERT).",
+        next_step=f"Check the user in {ADDRESS}, and its password or certificate where "
+        "PostgreSQL's clients look for them (PGPASSFILE, PGSSLCERT). Where it says no encryption, "
+        "the server may let in only who speaks TLS: leave sslmode out, or say sslmode=require.",
+    )
+
+
+def _no_host(where: str, reason: str) -> FailedError:
+    return FailedError(
+        "database-no-host",
+        f"The database {where} is on a host that is not known here: {reason}.",
+        subject=where,
+        next_step=f"Check the host in {ADDRESS}. If it is right, its name server does not answer.",
+    )
+
+
+def _no_tls(where: str, reason: str) -> FailedError:
+    return FailedError(
+        "database-no-tls",
+        f"The database {where} is asked for nothing without TLS: {reason}.",
+        subject=where,
+        next_step="Have ssl = on set there, with a certificate. Where nobody else can be in the "
+        f"network between, say ?sslmode=disable in {ADDRESS}.",
+    )
+
+
+def _untrusted(where: str, reason: str) -> FailedError:
+    return FailedError(
+        "database-untrusted",
+        f"Whether the server is that of the database {where} is not shown: {reason}.",
+        subject=where,
+        next_step="Tell nobody a password before that is known. Name the certificate of whoever "
+        "signed the server's, by sslrootcert=FILE in its address, PGSSLROOTCERT or "
+        "~/.postgresql/root.crt.",
+    )
+
+
+def _other_name(where: str, reason: str) -> FailedError:
+    return FailedError(
+        "database-other-name",
+        f"The server of the database {where} has the certificate of another: {reason}.",
+        subject=where,
+        next_step=f"Name the host in {ADDRESS} as its certificate does, or have one made that has "
+        "this name. If neither is meant, somebody else may have answered.",
+    )
+
+
+def _tls(where: str, reason: str) -> FailedError:
+    return FailedError(
+        "database-tls",
+        f"With the database {where} no TLS could be agreed on: {reason}.",
+        subject=where,
+        next_step="Check the client's certificate and key (PGSSLCERT, PGSSLKEY; the key closed to "
+        "others), and what the server takes (ssl_ca_file, ssl_min_protocol_version).",
+    )
+
+
+def _open_password(where: str, reason: str) -> FailedError:
+    return FailedError(
+        "database-open-password",
+        f"The database {where} asks for the password in a way that whoever pretends to be it "
+        f"could use, and it is not verified: {reason}.",
+        subject=where,
+        next_step="Have the password kept by scram-sha-256 (set it anew, with "
+        "password_encryption = 'scram-sha-256' and that method in pg_hba.conf). Or have the server "
+        "verified: sslrootcert=FILE in its address. Or say in it which way is meant: "
+        "require_auth=md5, or require_auth=password.",
+    )
+
+
+def _parameter(where: str, reason: str) -> FailedError:
+    return FailedError(
+        "database-parameter",
+        f"The database {where} cannot be gone to as it was said: {reason}.",
+        subject=where,
+        next_step=f"Check {ADDRESS}, the variables that begin with PG, and the service file.",
+    )
+
+
+def pooler(where: str, reason: str) -> FailedError:
+    """The error for a pooler that lets nobody in who brings settings of their own."""
+    return FailedError(
+        "database-pooler",
+        f"What stands in front of the database {where} takes no settings of ours: {reason}.",
+        subject=where,
+        next_step=f"Name the server itself in {ADDRESS}. Or have the pooler give each connection a "
+        "session of its own (pool_mode = session), which the hub's locks need, and let in who "
+        "brings settings (PgBouncer's ignore_startup_parameters = options).",
     )
 
 
@@ -70,7 +175,7 @@ def _missing(where: str, reason: str) -> FailedError:
         "database-missing",
         f"The database {where} is not there: {reason}.",
         subject=where,
-        next_step="Check its name in database.url. Its administrator sets it up: sealift db init",
+        next_step=f"Check its name in {ADDRESS}. Its administrator sets it up: sealift db init",
     )
 
 
@@ -107,7 +212,7 @@ def _read_only(where: str, reason: str) -> FailedError:
         "database-read-only",
         f"The database {where} can only be read, as a replica can: {reason}.",
         subject=where,
-        next_step="Name the server that takes writes in database.url. What only reads works here.",
+        next_step=f"Name the server that takes writes in {ADDRESS}. What only reads works here.",
     )
 
 
@@ -165,6 +270,15 @@ _STATES: dict[str, _Words] = {
     "3F000": _no_table,  # invalid_schema_name
 }
 _AT_LOGIN: tuple[tuple[str, _Words], ...] = (
+    ("failed to resolve host|could not translate host name", _no_host),
+    ("server does not support SSL", _no_tls),
+    ("certificate for .* does not match host name", _other_name),
+    ("certificate verify failed|root certificate|channel binding (is )?required", _untrusted),
+    ("host name must be specified for a verified SSL|weak sslmode", _untrusted),
+    ("SSL error: (?!unexpected eof)|private key|certificate file", _tls),
+    ("authentication method requirement .* failed", _open_password),
+    ('invalid .* value|invalid connection option|service (file )?".*" not found', _parameter),
+    ("unsupported startup parameter", pooler),
     ("FATAL: +(sorry, )?too many (connections|clients)", _too_many),
     ("FATAL: +remaining connection slots", _too_many),
     ('FATAL: +database ".*" does not exist', _missing),

@@ -1,8 +1,8 @@
 """The hub's database on a PostgreSQL server, shared by as many processes and hosts as there are.
 
-All that is PostgreSQL's alone is here, in `storage.postgres_words`, and in the module of that name
-of `sealift_migrations`. Writers queue at an advisory lock that their transaction holds: the server
-lets go of it when the transaction ends, however it ends.
+All that is PostgreSQL's alone is here, in the modules of `storage` called postgres_…, and in
+one of `sealift_migrations`. Writers queue at an advisory lock that their transaction holds: the
+server lets go of it when the transaction ends, however it ends.
 
 - A writer's transaction is READ COMMITTED and asks for the lock first: under REPEATABLE READ it
   would go on seeing what was there before the writer ahead of it had committed.
@@ -21,17 +21,18 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from sealift_migrations import SCHEMA, current, newest
 from sealift_migrations.postgres_session import LOCK_CLASS, WRITERS
-from sealift_registry.storage import claims, database, postgres_words
+from sealift_registry.storage import claims, database, postgres_address, postgres_words
 from sealift_registry.storage.claims import FileClaims
+from sealift_registry.storage.postgres_address import connecting, noted, parse_url, shown
 from sealift_registry.storage.postgres_claims import PostgresClaim, PostgresClaims
-from sealift_signing.errors import FailedError, UsageError
+from sealift_signing.errors import FailedError
 
 WRITER = {"sealift_writer": True}
 """Execution option of a connection whose transactions are a writer's."""
@@ -47,8 +48,6 @@ PAUSE = 0.1
 """Seconds between two tries for a lock that is to be ours for long."""
 UNTIL_FREE = 30
 """Seconds that somebody waits for one of them."""
-UNTIL_ANSWER = 10
-"""Seconds until a server that does not answer counts as not reachable."""
 _DURABLE = (
     "pg_catalog.set_config('synchronous_commit', "
     "CASE pg_catalog.current_setting('synchronous_commit') "
@@ -81,40 +80,6 @@ _FIRST = text(
 _FIRST_OF_READER = text(f"SELECT {_OURS}, pg_catalog.current_setting('{_ROLE}')")
 
 
-def parse_url(url: str) -> URL:
-    """The server and the database that `url` names.
-
-    Raises:
-        UsageError: it names none.
-    """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        parsed = None
-    if parsed is None or parsed.drivername != "postgresql" or not parsed.database:
-        raise UsageError(
-            "bad-database-url",
-            "database.url is not the address of a PostgreSQL database.",
-            subject="database.url",
-            next_step="Write it as postgresql://USER@HOST/DATABASE; a password is better kept "
-            "where PostgreSQL's clients look for it (PGPASSFILE).",
-        )
-    return parsed
-
-
-def shown(url: URL) -> str:
-    """`url` as people are told: without a password, and without what only the driver reads."""
-    bare = URL.create("postgresql", url.username, None, url.host, url.port, url.database)
-    return bare.render_as_string()
-
-
-def noted(url: URL) -> str:
-    """`url` as it may be kept: all of it but what is secret."""
-    kept = {name: value for name, value in url.query.items() if "password" not in name}
-    bare = URL.create("postgresql", url.username, None, url.host, url.port, url.database, kept)
-    return bare.render_as_string()
-
-
 def open_postgres(url: URL) -> Engine:
     """The engine of the database at `url`; nothing is connected to yet.
 
@@ -128,7 +93,7 @@ def open_postgres(url: URL) -> Engine:
         pool_size=CONNECTIONS,
         max_overflow=MORE_CONNECTIONS,
         pool_timeout=UNTIL_FREE,
-        connect_args=_connecting(),
+        connect_args=_connecting(url),
     )
     event.listen(engine, "begin", _begin)
     event.listen(engine, "checkin", _without_mode)
@@ -148,10 +113,10 @@ def _without_mode(connection: DBAPIConnection | None, _entry: ConnectionPoolEntr
 def open_sessions(url: URL) -> Engine:
     """An engine each of whose connections is a session that ends when it is closed."""
     driver = url.set(drivername="postgresql+psycopg")
-    return create_engine(driver, poolclass=NullPool, connect_args=_connecting())
+    return create_engine(driver, poolclass=NullPool, connect_args=_connecting(url))
 
 
-def _connecting() -> dict[str, Any]:
+def _connecting(url: URL) -> dict[str, Any]:
     """How every connection is made, as the driver has it."""
     options = {
         **{name: value.replace(" ", "") for name, value in TRUSTED.items()},
@@ -163,7 +128,7 @@ def _connecting() -> dict[str, Any]:
         "tcp_keepalives_count": "3",
     }
     return {
-        "connect_timeout": UNTIL_ANSWER,
+        **connecting(url),
         "application_name": "sealift",
         "keepalives_idle": 15,
         "keepalives_interval": 5,
@@ -193,15 +158,17 @@ class PostgresDatabase:
     """The hub's database at `url`, such as `postgresql://sealift@db.example/sealift`.
 
     Claims are taken in the folder `claimed`, too, where there is one: a lost server lets nobody in
-    who works in the same home.
+    who works in the same home. `named` is the setting or option that `url` is from.
     """
 
     settles = True
     is_shared = True
     takes_several = True
 
-    def __init__(self, url: str, claimed: Path | None = None) -> None:
-        self.url = parse_url(url)
+    def __init__(
+        self, url: str, claimed: Path | None = None, named: str = postgres_address.NAMED
+    ) -> None:
+        self.url = parse_url(url, named)
         self.where = shown(self.url)
         self._claimed = claimed
         self.place = noted(self.url)
