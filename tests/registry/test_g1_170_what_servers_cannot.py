@@ -16,6 +16,7 @@ import pytest
 from sealift_registry.cli.run import run
 from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_registry.storage.s3_check import Finding, check
+from sealift_registry.storage.s3_reading import AHEAD
 from sealift_registry.storage.s3_sending import PART
 from sealift_signing.errors import SealiftError
 from tests.servers.hostile_s3 import Answer, Fault, Proxy, Request, hostile, locked, said
@@ -346,3 +347,37 @@ def test_g1_173_nothing_of_a_check_stays(server: S3Server, store: S3Blobs) -> No
     assert not client.list_multipart_uploads(Bucket=bucket).get("Uploads")
     keys = [one["Key"] for one in client.list_objects_v2(Bucket=bucket)["Contents"]]
     assert keys == ["hub/sealift-probe"]
+
+
+def test_g1_173_a_check_writes_nothing_where_another_hub_is(
+    server: S3Server, store: S3Blobs, tmp_path: Path
+) -> None:
+    store.claim()
+    client, bucket = server.client(), store.address.bucket
+    client.delete_object(Bucket=bucket, Key="hub/sealift-probe")
+    found = check(blobs_at(server.endpoint, bucket, tmp_path / "other", "f" * 64))
+    assert (found[-1].name, found[-1].grade) == ("organisation", "bad")
+    keys = [one["Key"] for one in client.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert keys == ["hub/sealift-hub.json"]
+
+
+# ------------------------------------------------------------------ what a fetch asks for
+
+
+def test_g1_174_a_range_is_of_one_part(store: S3Blobs, proxy: Proxy) -> None:
+    """A server that keeps parts apart reads one for it, not two; and few of them are held."""
+    data = os.urandom(7 * PART + 4321)
+    digest = store.put(BytesIO(data)).sha256
+    proxy.seen.clear()
+
+    def ranges() -> list[tuple[int, int]]:
+        asked = [one.headers["Range"] for one in proxy.seen if one.is_("GET", digest)]
+        found = [one.removeprefix("bytes=").split("-") for one in asked]
+        return sorted((int(first), int(last)) for first, last in found)
+
+    with store.open(digest) as source:
+        assert source.read(1) == data[:1]
+        assert len(ranges()) <= 1 + AHEAD, "no more until these are read"
+        assert source.read() == data[1:]
+    assert [first // PART for first, _ in ranges()] == list(range(8))
+    assert all(first // PART == last // PART for first, last in ranges())

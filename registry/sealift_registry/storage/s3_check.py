@@ -12,7 +12,7 @@ from sealift_registry.storage import s3_behaviour, s3_owner
 from sealift_registry.storage.s3_behaviour import Heed
 from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_registry.storage.s3_calls import Patience
-from sealift_signing.errors import SealiftError
+from sealift_signing.errors import RefusedError, SealiftError
 
 HURRY = Patience(seconds=10.0, attempts=1, connect=5.0, read=15.0)
 """Who asks how a bucket is does not wait for one that is gone as a blob on its way does."""
@@ -52,6 +52,8 @@ def check(store: S3Blobs) -> list[Finding]:
             found += ask(store)
         except SealiftError as bad:
             found.append(Finding(name, "bad", f"{bad.what} {bad.next_step or ''}".strip()))
+            if isinstance(bad, RefusedError):  # it is another's: nothing is written there
+                break
     return found
 
 

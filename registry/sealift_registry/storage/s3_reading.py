@@ -7,6 +7,7 @@ the same object (If-Match), in order, and as many as were said, or it is an erro
 from __future__ import annotations
 
 import io
+import mmap
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -16,14 +17,16 @@ from typing import Any
 
 from sealift_registry.storage import s3_faults
 from sealift_registry.storage.s3_calls import Calls, cut_off
+from sealift_registry.storage.s3_sending import PART
 from sealift_signing.errors import FailedError
 
-RANGE = 6 * 1024 * 1024
-"""Bytes that are asked for at once."""
+RANGE = PART
+"""Bytes that are asked for at once: those of a part as it was sent, for many servers keep it so,
+and read two of them for what lies across."""
 PIECE = 256 * 1024
 """Bytes that are taken from a connection at once: urllib3 has them a second time meanwhile."""
 AHEAD = 3
-"""Ranges that are under way while one is read: 24 MiB are held at most."""
+"""Ranges that are under way while one is read: 32 MiB are held at most."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,14 @@ def open_object(calls: Calls, key: str) -> tuple[Found, io.BufferedReader]:
         Exception: botocore's own where it is not there (`s3_faults.is_missing`).
         FailedError: it cannot be read.
     """
-    room = memoryview(bytearray(RANGE))
+    room = _room()
     found, count = _first(calls, key, room)
     return found, io.BufferedReader(_Ahead(calls, found, room, count), 1)
+
+
+def _room() -> memoryview:
+    """Room for a range: what of it is not written to, as for a small object, is no memory yet."""
+    return memoryview(mmap.mmap(-1, RANGE))
 
 
 class _Ahead(io.RawIOBase):
@@ -83,7 +91,7 @@ class _Ahead(io.RawIOBase):
             if self._hands is None:
                 self._hands = ThreadPoolExecutor(AHEAD)
             end = min(self._asked + RANGE, self._found.size)
-            room = self._spare.pop() if self._spare else memoryview(bytearray(RANGE))
+            room = self._spare.pop() if self._spare else _room()
             into = room[: end - self._asked]
             read = partial(_range, self._calls, self._found, self._asked, into)
             self._due.append((room, self._hands.submit(read)))
