@@ -12,7 +12,9 @@ from sqlalchemy import Engine
 
 from sealift_migrations.table_rules import RULES
 from sealift_registry.storage import postgres_catalog, postgres_check
+from sealift_registry.storage.postgres_address import parse_url
 from sealift_registry.storage.postgres_roles import Roles
+from sealift_registry.storage.postgresql import open_postgres
 from sealift_registry.storage.schema import BytesType, Number, Text
 from tests.registry.test_migrations import all_tables
 from tests.servers.postgres import Database, engine_of, postgres
@@ -50,8 +52,13 @@ def filled() -> Database:
 
 def checked(database: Database, user: str = APPLICATION, *, failover: bool = False) -> list[str]:
     """What `sealift db check` says, asking as `user`."""
+    return checked_at(database.url(user), failover=failover)
+
+
+def checked_at(url: str, *, failover: bool = False) -> list[str]:
+    """The same, asking at `url`."""
     all_tables()
-    engine = engine_of(database, user)
+    engine = open_postgres(parse_url(url))
     try:
         with engine.connect() as connection:
             found = postgres_check.check(connection, APPLICATION, failover=failover)

@@ -224,7 +224,7 @@ def _run(
     except Exception as failed:
         if database.is_full(failed):
             raise full(database.where) from failed
-        raise CommitError(str(failed)) from failed
+        raise CommitError(_reason(failed)) from failed
     appender.keep()  # before anybody is told
     for row, (_, entry) in zip(growth.rows, logged, strict=True):
         events.tell("log", "entry-committed", seq=row.seq, type=entry.type)

@@ -41,6 +41,8 @@ def ask(
         try:
             with database.writing() as connection, connection.begin():
                 found = _places(connection, ids)
+                # A standby that they were to wait for may lack them, and so may whoever takes over.
+                database.confirm(connection)
         except Exception:  # noqa: BLE001 - whatever it was, it says nothing of the commit
             if time.monotonic() >= until:
                 return None

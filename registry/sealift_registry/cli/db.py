@@ -110,6 +110,7 @@ def db_upgrade(session: Session, *, url: str | None) -> None:
         closing(_database(url, settings.migrator, "database.migrator")) as database,
         database.in_words(),
     ):
+        database.check_sessions()
         before = sealift_migrations.current(database.engine)
         sealift_migrations.upgrade(database.engine)
         after = sealift_migrations.current(database.engine)

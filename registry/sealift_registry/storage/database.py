@@ -89,6 +89,13 @@ class Database(Protocol):
         """
         ...
 
+    def confirm(self, connection: Connection) -> None:
+        """Have the next COMMIT of this writer keep all that was committed before it, too.
+
+        A COMMIT that failed may have been kept where it was asked for alone, and not on a standby.
+        """
+        ...
+
     def alone(self) -> AbstractContextManager[Connection]:
         """As `writing`, for long: until the end of the block nobody else writes.
 

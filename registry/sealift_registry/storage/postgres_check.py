@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Engine, Row, text
 
 from sealift_migrations import SCHEMA, newest, postgres_privileges
 from sealift_migrations.table_rules import ADDED, RULES, VERSION_TABLE
-from sealift_registry.storage import postgres_address, postgres_beside, postgres_catalog
+from sealift_registry.storage import (
+    postgres_address,
+    postgres_beside,
+    postgres_catalog,
+    postgres_pooler,
+)
 from sealift_registry.storage.postgres_finding import Finding
 from sealift_registry.storage.postgres_roles import quoted
 from sealift_signing.drawing import word
@@ -48,6 +53,7 @@ def check(connection: Connection, application: str, *, failover: bool) -> Iterat
     """
     yield from postgres_address.way(connection)
     yield from _server(connection)
+    yield from _sessions(connection.engine)
     yield from _commits(connection, application, failover=failover)
     yield from _owner(connection)
     step = _step(connection)
@@ -114,6 +120,13 @@ def _server(connection: Connection) -> Iterator[Finding]:
         if found not in {wanted, ""}:  # which only some may ask for
             what = f"{name} is {found}: when the machine fails, rows are lost and nobody is told."
             yield Finding(what, name, f"Set {name} = {wanted} in postgresql.conf.")
+
+
+def _sessions(engine: Engine) -> Iterator[Finding]:
+    with engine.connect() as connection:
+        if postgres_pooler.changes(connection, engine):
+            what = "A pooler gives each transaction another session: locks are lost, and settings."
+            yield Finding(what, "pg_backend_pid", postgres_pooler.NEXT)
 
 
 _SET = text(

@@ -19,7 +19,7 @@ from contextlib import suppress
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from sealift_registry.storage import claims, postgres_words
+from sealift_registry.storage import claims, postgres_pooler, postgres_words
 from sealift_registry.storage.claims import FileClaim, FileClaims
 from sealift_registry.storage.host import this_name
 from sealift_signing import events
@@ -30,10 +30,7 @@ that the old session is no more."""
 LONGEST_NAME = 63
 """Bytes of a session's name that the server keeps (NAMEDATALEN - 1)."""
 _CLASS = "sealift claim"
-_SET_UP = text(
-    "SELECT pg_catalog.set_config('application_name', :words, false), "
-    "pg_catalog.set_config('idle_session_timeout', '0', false)"
-)
+_SET_UP = text("SELECT pg_catalog.set_config('application_name', :words, false)")
 _TAKE = text("SELECT pg_catalog.pg_try_advisory_lock(:key), pg_catalog.pg_is_in_recovery()")
 # A lock of one key of 64 bits is shown as two halves, and 1 (PostgreSQL, "pg_locks").
 _OF_KEY = (
@@ -76,7 +73,8 @@ class PostgresClaims:
         """The claim of this name, told to others in these `words`; None while another has it.
 
         Raises:
-            FailedError: the server cannot be asked, or takes no writes.
+            FailedError: the server cannot be asked, takes no writes, or is behind a pooler that
+                changes sessions.
         """
         file = self._files.take(name, words) if self._files else None
         if file is None and self._files:
@@ -102,6 +100,7 @@ class PostgresClaims:
         connection = None
         try:
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            postgres_pooler.check(connection, self._engine, self._where)
             connection.execute(_SET_UP, {"words": _session_name(words)})
             taken, replica = connection.execute(_TAKE, {"key": key_of(name)}).one()
             if replica:

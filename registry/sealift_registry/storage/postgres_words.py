@@ -159,14 +159,14 @@ def _parameter(where: str, reason: str) -> FailedError:
 
 
 def pooler(where: str, reason: str) -> FailedError:
-    """The error for a pooler that lets nobody in who brings settings of their own."""
+    """The error for a pooler that lets nobody in who brings settings: by PGOPTIONS, not by us."""
     return FailedError(
         "database-pooler",
-        f"What stands in front of the database {where} takes no settings of ours: {reason}.",
+        f"What stands in front of the database {where} takes no settings: {reason}.",
         subject=where,
-        next_step=f"Name the server itself in {ADDRESS}. Or have the pooler give each connection a "
-        "session of its own (pool_mode = session), which the hub's locks need, and let in who "
-        "brings settings (PgBouncer's ignore_startup_parameters = options).",
+        next_step=f"Leave PGOPTIONS unset, or name the server itself in {ADDRESS}. Or have the "
+        "pooler let in who brings settings (PgBouncer's ignore_startup_parameters = options), and "
+        "give each connection a session of its own (pool_mode = session), which locks need.",
     )
 
 
@@ -195,6 +195,17 @@ def _cancelled(where: str, reason: str) -> FailedError:
         f"The database {where} ended what it was asked, and undid it: {reason}.",
         subject=where,
         next_step="Run the command again; if it stays so, ask its administrator what it waits for.",
+    )
+
+
+def _unconfirmed(where: str, reason: str) -> FailedError:
+    return FailedError(
+        "database-unconfirmed",
+        f"The database {where} may have what was written, and did not confirm that it is kept: "
+        f"{reason}.",
+        subject=where,
+        next_step="Have its administrator see whether the standby that synchronous_standby_names "
+        "names is there. Look what was done before you repeat it.",
     )
 
 
@@ -260,6 +271,7 @@ _STATES: dict[str, _Words] = {
     "28000": _login,  # invalid_authorization_specification
     "3D000": _missing,  # invalid_catalog_name
     "53300": _too_many,  # too_many_connections
+    "40003": _unconfirmed,  # statement_completion_unknown
     "57014": _cancelled,  # query_canceled
     "25P03": _cancelled,  # idle_in_transaction_session_timeout
     "25P04": _cancelled,  # transaction_timeout

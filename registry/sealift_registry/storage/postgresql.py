@@ -18,30 +18,46 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from sealift_migrations import SCHEMA, current, newest
+from sealift_migrations import current, newest
 from sealift_migrations.postgres_session import LOCK_CLASS, WRITERS
-from sealift_registry.storage import claims, database, postgres_address, postgres_words
+from sealift_registry.storage import (
+    claims,
+    database,
+    postgres_address,
+    postgres_pooler,
+    postgres_words,
+)
 from sealift_registry.storage.claims import FileClaims
 from sealift_registry.storage.postgres_address import connecting, noted, parse_url, shown
 from sealift_registry.storage.postgres_claims import PostgresClaim, PostgresClaims
+from sealift_registry.storage.postgres_settings import (
+    TRUSTED,
+    UNTIL_ALL_COMMITTED,
+    UNTIL_COMMITTED,
+)
 from sealift_signing.errors import FailedError
+
+if TYPE_CHECKING:
+    from sealift_registry.storage.postgres_connection import HubConnection
 
 WRITER = {"sealift_writer": True}
 """Execution option of a connection whose transactions are a writer's."""
 IDLE_WRITER = "30s"
 """How long a writer may do nothing in the middle of its transaction."""
+UNTIL_TURN = "60s"
+"""How long a writer waits for the one before it, or for whoever changes a table."""
 SLOW_STATEMENT = "60s"
 """How long one statement of a writer may take; callers wait no longer either."""
 _ALONE = "sealift_alone"
-"""Execution option of a connection that is to keep its session, and mark of that session."""
+"""Execution option of a connection that is to keep its session; and of that session the process."""
 CONNECTIONS, MORE_CONNECTIONS = 5, 10
 """That a process keeps open, and that it opens besides when many things are asked at once."""
 PAUSE = 0.1
@@ -54,30 +70,25 @@ _DURABLE = (
     "WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, {local})"
 )
 """COMMIT waits for the disk whatever a role was given, or gave itself; what is stronger stays."""
-TRUSTED = {
-    # Temporary tables last, or anybody's would be taken for the hub's (CVE-2018-1058).
-    "search_path": f"{SCHEMA}, pg_temp",
-    "row_security": "off",  # an error, where it would hide rows
-    "standard_conforming_strings": "on",
-    "transform_null_equals": "off",
-    "bytea_output": "hex",
-    "timezone": "UTC",
-}
-"""Settings by which every statement of ours means what it says. A login trigger, or a function that
-an earlier transaction ran, may have others in force: so each transaction begins with these."""
 _ROLE = "session_replication_role"
 """What keys do not hold under; only a superuser may put it back."""
 _OURS = ", ".join(
     f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in TRUSTED.items()
 )
 _FIRST = text(
-    "SELECT pg_catalog.pg_advisory_xact_lock(:one, :two), "
+    # From the left to the right: the limit is there before the lock is waited for.
+    "SELECT pg_catalog.set_config('lock_timeout', :turn, true), "
+    "pg_catalog.pg_advisory_xact_lock(:one, :two), "
     f"{_DURABLE.format(local='true')}, "
     "pg_catalog.set_config('idle_in_transaction_session_timeout', :idle, true), "
     f"pg_catalog.set_config('statement_timeout', :slow, true), {_OURS}, "
     f"pg_catalog.current_setting('{_ROLE}'), pg_catalog.pg_is_in_recovery()"
-).bindparams(one=LOCK_CLASS, two=WRITERS, idle=IDLE_WRITER, slow=SLOW_STATEMENT)
-_FIRST_OF_READER = text(f"SELECT {_OURS}, pg_catalog.current_setting('{_ROLE}')")
+).bindparams(one=LOCK_CLASS, two=WRITERS, turn=UNTIL_TURN, idle=IDLE_WRITER, slow=SLOW_STATEMENT)
+_FIRST_OF_READER = text(
+    f"SELECT {_OURS}, {postgres_pooler.PROCESS}, pg_catalog.current_setting('{_ROLE}')"
+)
+_AFTER_ALL = text("SELECT pg_catalog.pg_logical_emit_message(true, 'sealift', '')")
+"""A transaction that changes nothing waits for no standby at its COMMIT; this one does."""
 
 
 def open_postgres(url: URL) -> Engine:
@@ -95,6 +106,7 @@ def open_postgres(url: URL) -> Engine:
         pool_timeout=UNTIL_FREE,
         connect_args=_connecting(url),
     )
+    event.listen(engine, "do_connect", _connect)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "checkin", _without_mode)
     return engine
@@ -113,38 +125,43 @@ def _without_mode(connection: DBAPIConnection | None, _entry: ConnectionPoolEntr
 def open_sessions(url: URL) -> Engine:
     """An engine each of whose connections is a session that ends when it is closed."""
     driver = url.set(drivername="postgresql+psycopg")
-    return create_engine(driver, poolclass=NullPool, connect_args=_connecting(url))
+    engine = create_engine(driver, poolclass=NullPool, connect_args=_connecting(url))
+    event.listen(engine, "do_connect", _connect)
+    return engine
 
 
 def _connecting(url: URL) -> dict[str, Any]:
     """How every connection is made, as the driver has it."""
-    options = {
-        **{name: value.replace(" ", "") for name, value in TRUSTED.items()},
-        "client_encoding": "UTF8",
-        # A reader may wait in the middle: for S3, a medium, a person. Writers set a limit.
-        "idle_in_transaction_session_timeout": "0",
-        "tcp_keepalives_idle": "15",
-        "tcp_keepalives_interval": "5",
-        "tcp_keepalives_count": "3",
-    }
     return {
         **connecting(url),
         "application_name": "sealift",
+        "client_encoding": "UTF8",
         "keepalives_idle": 15,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 30_000,
-        "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
     }
+
+
+def _connect(
+    _dialect: Dialect, _entry: ConnectionPoolEntry, args: list[Any], named: dict[str, Any]
+) -> DBAPIConnection:
+    """A connection that is ours, in the place of the driver's."""
+    from sealift_registry.storage import postgres_connection  # psycopg may not be installed
+
+    return cast("DBAPIConnection", postgres_connection.connect(*args, **named))
 
 
 def _begin(connection: Connection) -> None:
     """Have the session's settings be ours; as a writer, be the one who writes."""
     options = connection.get_execution_options()
-    if options.get(_ALONE) and _ALONE not in connection.info:
+    alone = options.get(_ALONE)
+    if alone and _ALONE not in connection.info:
         # SQLAlchemy has connected anew: this session has no lock, and somebody else may.
         raise database.not_alone(shown(connection.engine.url))
     writes = options.get("sealift_writer")
+    patience = UNTIL_COMMITTED if writes else UNTIL_ALL_COMMITTED
+    cast("HubConnection", connection.connection.dbapi_connection).patience = patience
     found = connection.execute(_FIRST if writes else _FIRST_OF_READER).one()
     role = found[-2] if writes else found[-1]
     if role != "origin":
@@ -152,6 +169,9 @@ def _begin(connection: Connection) -> None:
     if writes and found[-1]:
         # A replica has locks of its own, and may not have what its primary acknowledged.
         raise postgres_words.replica(shown(connection.engine.url))
+    if alone and found[-2] != connection.info[_ALONE]:
+        # Nor has this one, which a pooler gave us.
+        raise database.not_alone(shown(connection.engine.url))
 
 
 class PostgresDatabase:
@@ -218,18 +238,18 @@ class PostgresDatabase:
         """
         with self.engine.connect() as connection:
             try:
-                self._lock_session(connection)
-                connection.info[_ALONE] = True  # the session's, and gone with it
+                postgres_pooler.check(connection, self.engine, self.where)
+                connection.info[_ALONE] = self._lock_session(connection)  # gone with the session
                 yield connection.execution_options(**{_ALONE: True})
             finally:
                 connection.invalidate()  # with it goes the lock, whatever state it is in
 
-    def _lock_session(self, connection: Connection) -> None:
+    def _lock_session(self, connection: Connection) -> int:
+        """The process of the session that has the lock."""
         until = time.monotonic() + database.UNTIL_ALONE
         ours = text(
-            "SELECT pg_catalog.set_config('idle_session_timeout', '0', false), "
-            f"pg_catalog.pg_try_advisory_lock(:one, :two), {_DURABLE.format(local='false')}, "
-            "pg_catalog.pg_is_in_recovery()"
+            f"SELECT {postgres_pooler.PROCESS}, pg_catalog.pg_try_advisory_lock(:one, :two), "
+            f"{_DURABLE.format(local='false')}, pg_catalog.pg_is_in_recovery()"
         )
         while True:
             with connection.begin():
@@ -237,10 +257,23 @@ class PostgresDatabase:
             if found[-1]:
                 raise postgres_words.replica(self.where)
             if found[1]:
-                return
+                return int(found[0])
             if time.monotonic() >= until:
                 raise database.occupied(self.where)
             time.sleep(PAUSE)
+
+    def confirm(self, connection: Connection) -> None:
+        """By a message in the write-ahead log, which a COMMIT waits for as it does for rows."""
+        connection.execute(_AFTER_ALL)
+
+    def check_sessions(self) -> None:
+        """Check that no pooler changes sessions between transactions.
+
+        Raises:
+            FailedError: one does.
+        """
+        with self.in_words(), self.engine.connect() as connection:
+            postgres_pooler.check(connection, self.engine, self.where)
 
     def check_exists(self) -> None:
         """Check that the server answers.

@@ -92,6 +92,9 @@ class SqliteDatabase:
             connection.execution_options(**IMMEDIATE)
             yield connection
 
+    def confirm(self, connection: Connection) -> None:
+        """Nothing: what is in the file is in no other."""
+
     @contextmanager
     def alone(self) -> Iterator[Connection]:
         """Behind the lock file, for as long as the block lasts."""
