@@ -24,6 +24,7 @@ from compose import make_pins, make_secrets
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.run import COMMANDS
 from sealift_registry.storage.home import ENVIRONMENT, Home, Settings, with_environment
+from sealift_registry.storage.postgres_address import connecting, of_argument
 from sealift_signing.errors import UsageError
 from tests.compose import stand_ins
 from tests.servers.postgres import program
@@ -263,6 +264,18 @@ def test_g1_55_what_the_environment_sets_are_settings(tmp_path: Path) -> None:
             with_environment(
                 Home(tmp_path, Settings()), ours | {f"{ENVIRONMENT}DATABASE__ULR": "x"}
             )
+
+
+def test_g1_149_the_database_is_asked_for_no_tls_within_this_host_alone() -> None:
+    """Its image has no certificate; and what is chosen in so many words fails no health check."""
+    services = ("hub", "setup")
+    given = {key: str(v) for name in services for key, v in SERVICES[name]["environment"].items()}
+    addresses = {key: url for key, url in given.items() if url.startswith("postgresql://")}
+    assert len(addresses) == 3
+    for key, url in addresses.items():
+        found = connecting(of_argument(url, key))
+        assert (found["host"], found["sslmode"]) == ("database", "disable")
+    assert READ["networks"]["to-database"] == {"internal": True}
 
 
 def test_g1_56_each_container_can_do_what_it_must_and_no_more() -> None:

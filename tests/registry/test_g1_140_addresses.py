@@ -356,6 +356,12 @@ def test_g1_145_a_service_file_and_what_it_says(
 
 
 @pytest.mark.socket
+def test_g1_148_what_does_not_fit_together_is_told() -> None:
+    for query in ("sslnegotiation=direct", "require_auth=x", "sslrootcert=system&sslmode=require"):
+        refused("database-parameter", f"postgresql://a@127.0.0.1:1/x?{query}")
+
+
+@pytest.mark.socket
 def test_g1_145_a_connection_goes_where_is_told(
     there: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,6 +387,20 @@ def test_g1_145_what_is_kept_of_an_address_is_all_but_secrets() -> None:
     assert noted(parse_url(with_password(kept).replace("/k", f"/k&sslpassword={SECRET}"))) == (
         noted(parse_url(kept))
     )
+
+
+def test_g1_145_what_is_kept_says_the_host_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads where a hub went to has other variables."""
+    unsaid = parse_url("postgresql://a@/x")
+    for url in (FAR, "postgresql://a@h:5433/x", "postgresql://a@/x?host=/run&port=5433"):
+        assert parse_url(noted(parse_url(url))) == parse_url(url)
+    monkeypatch.setenv("PGHOST", "db2.example")
+    monkeypatch.setenv("PGPORT", "5433")
+    kept = noted(unsaid)
+    monkeypatch.delenv("PGHOST")
+    monkeypatch.delenv("PGPORT")
+    assert shown(parse_url(kept)) == "postgresql://a@db2.example:5433/x"
+    assert shown(unsaid) == "postgresql://a@/x"
 
 
 def test_g1_146_how_long_is_waited_is_as_was_said(monkeypatch: pytest.MonkeyPatch) -> None:

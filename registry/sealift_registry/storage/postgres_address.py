@@ -263,7 +263,7 @@ def _is_local(found: Mapping[str, str]) -> bool:
 
 
 def _is_near(host: str) -> bool:
-    if host[:1] in {"", "/", "@"} or host == "localhost":
+    if host[:1] in {"", "/", "@"} or host.lower() == "localhost":
         return True
     try:
         return ip_address(host).is_loopback
@@ -316,8 +316,15 @@ def shown(url: URL) -> str:
 
 
 def noted(url: URL) -> str:
-    """`url` as it may be kept: all of it but what is secret."""
+    """`url` as it may be kept: all of it but what is secret, with the hosts that are gone to.
+
+    Whoever reads it elsewhere has other variables.
+    """
+    found, said = in_force(url), _said(url)
     kept = {name: value for name, value in url.query.items() if "password" not in name}
+    for key in _WHERE:
+        if key not in said and found.get(key, _PORT) != _PORT:
+            kept[key] = found[key]
     bare = URL.create("postgresql", url.username, None, url.host, url.port, url.database, kept)
     return bare.render_as_string()
 
@@ -344,7 +351,7 @@ def way(connection: Connection) -> Iterator[Finding]:
     if not reached.ssl_in_use:
         if chosen != "disable" and not connection.execute(_GSS).scalar():
             what = f"The connection to {word(host)} is over a network, and without TLS."
-            advice = f"Say sslmode={chosen} neither in its address nor by PGSSLMODE."
+            advice = f"Leave sslmode={chosen} out of its address, and of PGSSLMODE."
             yield Finding(what, "sslmode", advice)
     elif not _is_verified(found) and chosen != "require":
         what = f"Whether {word(host)} is the server that is meant, nothing shows: its certificate "

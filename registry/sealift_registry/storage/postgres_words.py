@@ -35,16 +35,19 @@ def told(error: DBAPIError, where: str) -> FailedError:
 _TRIED = re.compile(r"(?m)^- host: .*?, port: .*?, hostaddr: [^:]*?(?:'[^']*')?: ")
 """What psycopg puts before the words of each address that it tried, one line each."""
 
+_ASIDE = re.compile(r"\t|[ ^]*$|Either provide the file")
+"""Lines that ask, point or advise: the next step does that."""
+
 
 def _reason(said: str) -> str:
     """What the driver said, as one line: each place that was tried once, its questions not at all.
 
-    libpq has a line for each try, and asks behind it whether the server is running; psycopg begins
-    the whole with the last of them, and with its own words for it.
+    libpq has a line for each try, and a question behind it; psycopg begins the whole with the last
+    of them, and each with words of its own.
     """
     _, several, tries = said.partition("Multiple connection attempts failed.")
     lines = _TRIED.sub("", tries.partition("\n")[2] if several else said).splitlines()
-    whole = (line for line in lines if not line.startswith("\t") and line.strip(" ^"))
+    whole = (line for line in lines if not _ASIDE.match(line))
     bare = (re.sub(r"^connection (failed|is bad): ", "", " ".join(one.split())) for one in whole)
     return "; ".join(one.rstrip(".") for one in dict.fromkeys(bare))
 
@@ -110,9 +113,20 @@ def _untrusted(where: str, reason: str) -> FailedError:
         "database-untrusted",
         f"Whether the server is that of the database {where} is not shown: {reason}.",
         subject=where,
-        next_step="Tell nobody a password before that is known. Name the certificate of whoever "
-        "signed the server's, by sslrootcert=FILE in its address, PGSSLROOTCERT or "
-        "~/.postgresql/root.crt.",
+        next_step="Name the certificate of whoever signed the server's, by sslrootcert=FILE in "
+        "its address, PGSSLROOTCERT or ~/.postgresql/root.crt. If that is named, and is the right "
+        "one, somebody else may have answered.",
+    )
+
+
+def _unbound(where: str, reason: str) -> FailedError:
+    return FailedError(
+        "database-untrusted",
+        f"Whether the server is that of the database {where} is not shown: {reason}.",
+        subject=where,
+        next_step="By channel_binding=require it shows that it knows the password, which needs TLS "
+        "and a password that is kept by scram-sha-256. Set it anew so; or verify the server by "
+        "sslrootcert=FILE in its address, and leave channel_binding out.",
     )
 
 
@@ -285,10 +299,11 @@ _AT_LOGIN: tuple[tuple[str, _Words], ...] = (
     ("failed to resolve host|could not translate host name", _no_host),
     ("server does not support SSL", _no_tls),
     ("certificate for .* does not match host name", _other_name),
-    ("certificate verify failed|root certificate|channel binding (is )?required", _untrusted),
-    ("host name must be specified for a verified SSL|weak sslmode", _untrusted),
+    ("certificate verify failed|root certificate", _untrusted),
+    ("channel binding (is )?required", _unbound),
     ("SSL error: (?!unexpected eof)|private key|certificate file", _tls),
     ("authentication method requirement .* failed", _open_password),
+    ("host name must be specified for a verified SSL|weak sslmode", _parameter),
     ('invalid .* value|invalid connection option|service (file )?".*" not found', _parameter),
     ("unsupported startup parameter", pooler),
     ("FATAL: +(sorry, )?too many (connections|clients)", _too_many),
