@@ -1,4 +1,4 @@
-"""Every blob that rows name, fetched and hashed; and bringing back what the store has lost.
+"""Every blob that rows name, fetched and hashed: what the store has lost, and what it was.
 
 Which blobs there must be, only rows and manifests say. A store holds others too, which nobody
 refers to any more: of those nothing is told.
@@ -6,24 +6,43 @@ refers to any more: of those nothing is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from sealift_registry.catalog import tables
-from sealift_registry.catalog.catalog import Catalog, artifact_of_row
+from sealift_registry.catalog.catalog import artifact_of_row
 from sealift_registry.proof.proof_report import named_check_rows
+from sealift_registry.storage import s3_versions
 from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust.hub import Hub
-from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
-from sealift_signing.vocabulary import SHA256, CatalogPath
+from sealift_signing import statements
+from sealift_signing.canonical import Json
+from sealift_signing.errors import FailedError, SealiftError
+from sealift_signing.statements import Evidence, Signed
+from sealift_signing.vocabulary import SHA256, SOURCE, CatalogPath
 from sealift_sync import stream
 from sealift_sync.artifact import LARGEST_MANIFEST, read_manifest
-from sealift_sync.blobs import BlobFolder, BlobStore, Fault
-from sealift_sync.bundle import layout
+from sealift_sync.blobs import BlobStore, Fault
 from sealift_sync.durable import BeginPhase, Progress
+
+PartKind = Literal["source-record", "goldens", "manifest", "file", "picture", "check-rows"]
+
+
+@dataclass(frozen=True, order=True)
+class Part:
+    """What a blob is to an artifact: what could give it back depends on that.
+
+    Attributes:
+        kind: goldens and source records are of a version, and so of its source artifact.
+        path: the artifact's catalog path.
+    """
+
+    kind: PartKind
+    path: CatalogPath
 
 
 @dataclass(frozen=True)
@@ -32,11 +51,15 @@ class Loss:
 
     Attributes:
         of: the versions that lost something by it, as people know them.
+        parts: what it is to their artifacts.
+        older: the store has older versions of it, of which nobody knows yet whether they are whole.
     """
 
     sha256: str
     fault: Fault
     of: tuple[str, ...]
+    parts: tuple[Part, ...] = ()
+    older: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,13 +78,19 @@ class Found:
 
 @dataclass
 class _Named:
-    """The blobs that are named, each with the versions that it belongs to."""
+    """The blobs that are named, each with what it is, and the manifests alone."""
 
-    of: dict[str, set[str]] = field(default_factory=dict)
+    parts: dict[str, set[Part]] = field(default_factory=dict)
+    manifests: dict[str, list[CatalogPath]] = field(default_factory=dict)
 
-    def add(self, digest: str, version: str) -> None:
+    def add(self, digest: str, kind: PartKind, path: CatalogPath) -> None:
         if SHA256.matches(digest):
-            self.of.setdefault(digest, set()).add(version)
+            self.parts.setdefault(digest, set()).add(Part(kind, path))
+
+    def add_manifest(self, digest: str, path: CatalogPath) -> None:
+        self.add(digest, "manifest", path)
+        if SHA256.matches(digest):
+            self.manifests.setdefault(digest, []).append(path)
 
 
 def examine(hub: Hub, begin_phase: BeginPhase) -> Found:
@@ -72,15 +101,20 @@ def examine(hub: Hub, begin_phase: BeginPhase) -> Found:
     Raises:
         FailedError: a manifest could not be read, and is whole by now; or the store fails.
     """
-    store, (of, unread) = hub.home.blobs, named(hub)
-    sizes = store.sizes(sorted(of))
+    store, (found, unread) = hub.home.blobs, _all_named(hub)
+    parts = found.parts
+    sizes = store.sizes(sorted(parts))
     faults = _faults(store, sizes, begin_phase("hash", sum(sizes.values())))
-    faults |= {digest: "missing" for digest in of if digest not in sizes}
+    faults |= {digest: "missing" for digest in parts if digest not in sizes}
     for digest in sorted(unread - faults.keys()):  # what it names nobody has looked at
         raise not_read(store, digest)
-    losses = [Loss(one, fault, tuple(sorted(of[one]))) for one, fault in faults.items()]
+    older = s3_versions.kept(store, faults)
+    losses = [
+        Loss(one, fault, _versions(parts[one]), tuple(sorted(parts[one])), one in older)
+        for one, fault in faults.items()
+    ]
     losses.sort(key=lambda one: (one.of, one.sha256))
-    return Found(len(of), sum(sizes.values()), tuple(losses))
+    return Found(len(parts), sum(sizes.values()), tuple(losses))
 
 
 def named(hub: Hub) -> tuple[Mapping[str, set[str]], set[str]]:
@@ -89,13 +123,22 @@ def named(hub: Hub) -> tuple[Mapping[str, set[str]], set[str]]:
     Returns:
         Those, and the manifests that could not be read: what they name is not among them.
     """
+    found, unread = _all_named(hub)
+    return {digest: {*_versions(parts)} for digest, parts in found.parts.items()}, unread
+
+
+def _versions(parts: Iterable[Part]) -> tuple[str, ...]:
+    return tuple(sorted({one.path.full_version for one in parts}))
+
+
+def _all_named(hub: Hub) -> tuple[_Named, set[str]]:
     with hub.reading() as connection:
-        found, manifests = _named(connection)
-    read = hub.home.blobs.read_all(sorted(manifests), LARGEST_MANIFEST)
+        found = _named(connection)
+    read = hub.home.blobs.read_all(sorted(found.manifests), LARGEST_MANIFEST)
     for digest, data in read.items():
-        for version in manifests[digest]:
-            _add_parts(found, digest, data, version)
-    return found.of, manifests.keys() - read.keys()
+        for path in found.manifests[digest]:
+            _add_parts(found, digest, data, path)
+    return found, found.manifests.keys() - read.keys()
 
 
 def not_read(store: BlobStore, digest: str) -> FailedError:
@@ -120,134 +163,58 @@ def _faults(store: BlobStore, sizes: Mapping[str, int], progress: Progress) -> d
     return faults
 
 
-def _named(connection: Connection) -> tuple[_Named, dict[str, list[str]]]:
-    """What rows themselves name: sources, goldens, manifests, and what proofs left.
+def _named(connection: Connection) -> _Named:
+    """What rows themselves name: sources, goldens, manifests, and what proofs left."""
+    named = _Named()
+    v, g = tables.model_version.c, tables.goldens.c
+    for row in all_rows(connection, select(v.team, v.model, v.number, v.source_sha256)):
+        named.add(row.source_sha256, "source-record", _source(row))
+    for row in all_rows(connection, select(g.team, g.model, g.number, g.sha256)):
+        named.add(row.sha256, "goldens", _source(row))
+    for row in all_rows(connection, select(tables.artifact)):
+        artifact = artifact_of_row(row)
+        named.add_manifest(artifact.sha256, artifact.path)
+    for said, path in all_evidence(connection):
+        _add_left(named, said.predicate.details, path)
+    return named
 
-    Returns:
-        Those, and the manifests alone, each with the versions whose they are.
+
+def _source(row: Row[Any]) -> CatalogPath:
+    return CatalogPath(row.team, row.model, row.number, SOURCE)
+
+
+def all_evidence(connection: Connection) -> Iterator[tuple[Signed[Evidence], CatalogPath]]:
+    """All evidence, each with the artifact that it is about: one query, read a part at a time.
+
+    What is not what was signed is left out: `audit fsck` says what is wrong with it.
     """
-    named, catalog, manifests = _Named(), Catalog(connection), dict[str, list[str]]()
-    for table, column in (
-        (tables.model_version, tables.model_version.c.source_sha256),
-        (tables.goldens, tables.goldens.c.sha256),
-    ):
-        t = table.c
-        query = select(t.team, t.model, t.number, column)
-        for team, model, number, digest in connection.execute(query):
-            named.add(digest, f"{team}/{model}/{number}")
-    for artifact in map(artifact_of_row, all_rows(connection, select(tables.artifact))):
-        version = artifact.path.full_version
-        named.add(artifact.sha256, version)
-        if SHA256.matches(artifact.sha256):
-            manifests.setdefault(artifact.sha256, []).append(version)
-        for one in _evidence(catalog, artifact.path):
-            named.add(one, version)
-    return named, manifests
+    e, s, a = tables.evidence, tables.statement, tables.artifact
+    query = (
+        select(e.c.path, e.c.sha256, s.c.body, a.c.sha256.label("artifact"))
+        .join(s, s.c.sha256 == e.c.sha256)
+        .join(a, a.c.path == e.c.path)
+    )
+    for row in all_rows(connection, query):
+        with suppress(SealiftError):
+            found = statements.read(Evidence, bytes(row.body), what=row.sha256)
+            if found.sha256 == row.sha256 and found.about(row.path, row.artifact):
+                yield found, CatalogPath.parse(row.path)
 
 
-def _evidence(catalog: Catalog, path: CatalogPath) -> Iterator[str]:
-    """What the proofs of an artifact left: pictures and check rows."""
-    try:
-        found = catalog.evidence(path)
-    except SealiftError:
-        return  # `audit fsck` says what is wrong with it
-    for one in found:
-        details = one.predicate.details
-        picture = details.get("picture") if isinstance(details, Mapping) else None
-        if isinstance(picture, str):
-            yield picture
-        rows = named_check_rows(details)
-        if rows is not None:
-            yield rows.sha256
+def _add_left(named: _Named, details: Json, path: CatalogPath) -> None:
+    """What a proof left: its picture and its check rows."""
+    drawing = details.get("picture") if isinstance(details, Mapping) else None
+    if isinstance(drawing, str):
+        named.add(drawing, "picture", path)
+    rows = named_check_rows(details)
+    if rows is not None:
+        named.add(rows.sha256, "check-rows", path)
 
 
-def _add_parts(named: _Named, manifest: str, data: bytes, version: str) -> None:
+def _add_parts(named: _Named, manifest: str, data: bytes, path: CatalogPath) -> None:
     try:
         read = read_manifest(data, what=manifest)
     except SealiftError:
         return  # it has its digest, and is no manifest: `audit fsck` says who signed that
     for digest in read.blobs:
-        named.add(digest, version)
-
-
-# -------------------------------------------------------------------- mending
-
-
-def mend(
-    hub: Hub, source: BlobStore | Path, begin_phase: BeginPhase
-) -> tuple[tuple[Loss, ...], Found]:
-    """Bring back what was lost, from another store or a bundle on a medium.
-
-    Whatever comes is hashed: a source that is damaged itself mends nothing. A manifest that is back
-    names more, which is looked for in turn.
-
-    Returns:
-        What is whole again, and what was found after that.
-    """
-    mended: dict[str, Loss] = {}
-    while True:
-        found = examine(hub, begin_phase)
-        back = [one for one in found.losses if _brought(hub.home.blobs, one, source)]
-        mended |= {one.sha256: one for one in back}
-        if not back or any(one.fault == "unreadable" for one in back):
-            return tuple(mended.values()), found
-
-
-def _brought(store: BlobStore, loss: Loss, source: BlobStore | Path) -> bool:
-    """Whether the blob is whole again."""
-    try:
-        if isinstance(source, Path):
-            path = _in_bundle(source, loss.sha256)
-            if path is None:
-                return False
-            store.put_file(path, expect=loss.sha256, anew=True)
-        else:
-            with source.open(loss.sha256) as data:
-                store.put(data, expect=loss.sha256, anew=True)
-    except NotFoundError:
-        return False
-    except RefusedError as bad:
-        if bad.code == "blob-damaged":
-            return False  # there, too
-        raise
-    return not store.fault(loss.sha256)
-
-
-def _in_bundle(bundle: Path, digest: str) -> Path | None:
-    for name in (layout.blob_file(digest), layout.check_file(digest)):
-        path = bundle / name
-        if path.is_file() and not path.is_symlink():
-            return path
-    return None
-
-
-def check_bundle(bundle: Path) -> Path:
-    """The folder of a bundle.
-
-    Raises:
-        FailedError: it is none.
-    """
-    if not (bundle / layout.TRANSFER).is_file():
-        raise FailedError(
-            "no-bundle-there",
-            f"{bundle} is no folder of a bundle.",
-            subject=str(bundle),
-            next_step="Name the folder that holds transfer.json: DISK/sealift/SITE-000001",
-        )
-    return bundle
-
-
-def check_folder(folder: Path) -> BlobFolder:
-    """A folder of blobs, as in the home of a hub.
-
-    Raises:
-        FailedError: it is none.
-    """
-    if not (folder / "sha256").is_dir():
-        raise FailedError(
-            "no-blobs-there",
-            f"{folder} is no folder of blobs.",
-            subject=str(folder),
-            next_step="Name the folder that holds sha256/, such as HOME/blobs.",
-        )
-    return BlobFolder(folder)
+        named.add(digest, "file", path)

@@ -321,7 +321,7 @@ def _lost(manifest: str, path: CatalogPath, blobs: BlobStore) -> FailedError:
         f"The manifest {manifest[:12]} of {path} is lost in the hub's own store {blobs.where}, and "
         "cannot be made again.",
         subject=manifest,
-        next_step="Restore it from a backup.",
+        next_step="Restore it from a backup, a copy or a medium: sealift blobs mend --help",
     )
 
 
@@ -349,5 +349,5 @@ def _damaged(sha256: str) -> RefusedError:
         "hub-blob-damaged",
         f"The blob {sha256[:12]} is damaged in the hub's own store.",
         subject=sha256,
-        next_step="Restore it from a backup, or ingest that version again.",
+        next_step="See what brings it back: sealift blobs fsck",
     )

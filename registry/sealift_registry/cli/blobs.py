@@ -15,7 +15,8 @@ from sealift_signing.drawing import word
 from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
-    from sealift_registry.blob_fsck import Found, Loss
+    from sealift_registry.blob_fsck import Found, Loss, Part
+    from sealift_registry.blob_mend import Mended
     from sealift_registry.storage.s3_address import S3Address
     from sealift_sync.blobs import BlobStore
 
@@ -24,6 +25,17 @@ _FAULTS = {
     "damaged": "is damaged: its bytes are not those of its digest",
     "unreadable": "cannot be read",
 }
+
+
+_KINDS = {
+    "source-record": "a source's record",
+    "goldens": "goldens",
+    "manifest": "a manifest",
+    "file": "a file",
+    "picture": "the picture of a proof",
+    "check-rows": "check rows",
+}
+FROM_HUB = "sealift blobs mend --from-hub"
 
 
 @sealift.group()
@@ -169,6 +181,7 @@ def blobs_fsck(session: Session) -> None:
     with session.terminal.phases() as begin_phase:
         found = examine(session.app.hub, begin_phase)
     lines = [_sentence(one) for one in found.losses] or [_whole(found)]
+    lines += _what_to_do(session, found)
     session.terminal.answer("blobs-fsck", _json(found), lines)
     _refuse(found)
 
@@ -178,6 +191,7 @@ def blobs_fsck(session: Session) -> None:
 )
 @click.option("--from-blobs", metavar="URL|FOLDER", help="Another store, or a folder of blobs.")
 @click.option("--from-bundle", metavar="DIR", help="A bundle on a medium.")
+@click.option("--from-hub", is_flag=True, help="What the hub has itself: see above.")
 @click.option("--blobs-endpoint", "endpoint", metavar="URL", help="The other store's server.")
 @click.option("--blobs-region", "region", metavar="REGION", help="Its region.")
 def blobs_mend(
@@ -185,42 +199,60 @@ def blobs_mend(
     *,
     from_blobs: str | None,
     from_bundle: str | None,
+    from_hub: bool,
     endpoint: str | None,
     region: str | None,
 ) -> None:
     """Bring back blobs that are lost or damaged.
 
-    Whatever comes is hashed. What no store and no medium has, its source may have: for that the
-    command is printed which ingests the version again.
+    Whatever comes is hashed. --from-hub takes older versions in a bucket that keeps them, draws
+    the pictures of proofs again, and builds variants again from their sources, which makes the same
+    bytes. What nothing has, its source may have: for that the command is printed which ingests the
+    version again.
     """
-    from sealift_registry.blob_fsck import check_bundle, mend
+    from sealift_registry.blob_mend import check_bundle, mend, mend_from_hub
     from sealift_signing.errors import UsageError
 
-    if bool(from_blobs) == bool(from_bundle):
+    if [bool(from_blobs), bool(from_bundle), from_hub].count(True) != 1:
         raise UsageError(
             "mend-from",
-            "Say from where: either --from-blobs, or --from-bundle.",
+            "Say from where: either --from-blobs, or --from-bundle, or --from-hub.",
             next_step="See: sealift blobs mend --help",
         )
-    session.app.hub.home.sweep()
-    source: BlobStore | Path
+    hub = session.app.hub
+    hub.home.sweep()
+    source: BlobStore | Path | None = None
     if from_bundle:
         source = check_bundle(Path(from_bundle))
-    else:
-        source = _other(session, str(from_blobs), endpoint, region)
+    elif from_blobs:
+        source = _other(session, from_blobs, endpoint, region)
     with session.terminal.phases() as begin_phase:
-        mended, found = mend(session.app.hub, source, begin_phase)
-    lines = [f"The blob {one.sha256[:12]} of {', '.join(one.of)} is whole again." for one in mended]
-    lines += [_sentence(one) for one in found.losses] or [_whole(found)]
-    lines += _from_sources(session, found)
-    data = {**_json(found), "mended": [one.sha256 for one in mended]}
+        if source is None:
+            done = mend_from_hub(hub, session.app.conversion.rebuild, begin_phase)
+        else:
+            done = mend(hub, source, begin_phase)
+    _tell_mended(session, done)
+    _refuse(done.found)
+
+
+def _tell_mended(session: Session, done: Mended) -> None:
+    from sealift_signing.drawing import drawn
+
+    lines = [
+        f"The blob {one.sha256[:12]} of {', '.join(one.of)} is whole again, {word(where)}."
+        for one, where in done.back.values()
+    ]
+    lines += [drawn(words) for words in done.told]
+    lines += [_sentence(one) for one in done.found.losses] or [_whole(done.found)]
+    lines += _what_to_do(session, done.found)
+    whence = {digest: where for digest, (_, where) in done.back.items()}
+    data = {**_json(done.found), "mended": list(done.back), "whence": whence, "told": done.told}
     session.terminal.answer("blobs-mend", data, lines)
-    _refuse(found)
 
 
 def _other(session: Session, named: str, endpoint: str | None, region: str | None) -> BlobStore:
     """The store to mend from: only read."""
-    from sealift_registry.blob_fsck import check_folder
+    from sealift_registry.blob_mend import check_folder
     from sealift_registry.storage.s3_address import SCHEME, s3_address
     from sealift_registry.storage.s3_blobs import S3Blobs
 
@@ -231,26 +263,45 @@ def _other(session: Session, named: str, endpoint: str | None, region: str | Non
     return S3Blobs(address, session.app.hub.home.work)
 
 
-def _from_sources(session: Session, found: Found) -> list[str]:
-    """How each version that lost something is ingested again."""
+def _what_to_do(session: Session, found: Found) -> list[str]:
+    """For each kind of loss what gives it back, where no other store and no medium does."""
+    ways = list[str]()
+    from_sources: dict[str, bool] = {}
+    for one in found.losses:
+        theirs = [part for part in one.parts if not _is_of_hub(part)]
+        if one.older or not theirs:
+            ways = [f"  {again(FROM_HUB)}"]
+        for part in theirs:
+            version = part.path.full_version
+            from_sources[version] = from_sources.get(version, False) or part.kind == "goldens"
+    for version, with_goldens in sorted(from_sources.items()):
+        ways += _from_source(session, version, with_goldens=with_goldens)
+    return ["", "What brings it back:", *ways] if ways else []
+
+
+def _is_of_hub(part: Part) -> bool:
+    """Whether the hub can make it again from what it has."""
+    made = part.kind in {"picture", "check-rows", "source-record"}
+    return made or (part.kind != "goldens" and not part.path.is_source)
+
+
+def _from_source(session: Session, name: str, *, with_goldens: bool) -> list[str]:
+    """How a version that lost something is ingested again."""
     from sealift_registry.catalog.catalog import Catalog
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.intake.source import SourceRecord
     from sealift_signing import shape
     from sealift_signing.errors import SealiftError
 
-    versions = sorted({one for loss in found.losses for one in loss.of})
-    lines = ["", "What was ingested is brought back by ingesting it again:"] if versions else []
-    with session.app.hub.reading() as connection:
-        for name in versions:
-            try:
-                ref = VersionRef.parse(name)
-                source = Catalog(connection).version(ref).source
-                record = shape.read(SourceRecord, source, what="the source's record")
-            except SealiftError:
-                continue
-            lines.append(f"  {word(record.locator)}: sealift ingest {record.kind} … --as {ref.of}")
-    return lines
+    try:
+        ref = VersionRef.parse(name)
+        with session.app.hub.reading() as connection:
+            source = Catalog(connection).version(ref).source
+        record = shape.read(SourceRecord, source, what="the source's record")
+    except SealiftError:
+        return []
+    line = f"  {word(record.locator)}: sealift ingest {record.kind} … --as {ref.of}"
+    return [line + " --goldens FILE" * with_goldens]
 
 
 def _whole(found: Found) -> str:
@@ -260,12 +311,22 @@ def _whole(found: Found) -> str:
 
 
 def _sentence(one: Loss) -> str:
-    return f"The blob {one.sha256[:12]} of {', '.join(one.of)} {_FAULTS[one.fault]}."
+    kinds = " and ".join(dict.fromkeys(_KINDS[part.kind] for part in one.parts))
+    older = " The bucket has older versions of it." if one.older else ""
+    what = f"The blob {one.sha256[:12]} of {', '.join(one.of)} ({kinds})"
+    return f"{what} {_FAULTS[one.fault]}.{older}"
 
 
 def _json(found: Found) -> dict[str, Any]:
     losses = [
-        {"sha256": one.sha256, "fault": one.fault, "of": list(one.of)} for one in found.losses
+        {
+            "sha256": one.sha256,
+            "fault": one.fault,
+            "of": list(one.of),
+            "parts": [{"kind": part.kind, "path": str(part.path)} for part in one.parts],
+            "older_versions": one.older,
+        }
+        for one in found.losses
     ]
     return {"blobs": found.blobs, "bytes": found.size, "lost": losses, "ok": not found.losses}
 
@@ -279,5 +340,6 @@ def _refuse(found: Found) -> None:
             "blobs-lost",
             f"{counted(len(found.losses), 'blob')} of {counted(len(versions), 'version')} are "
             "lost or damaged.",
-            next_step="Bring them back from a copy or a medium: sealift blobs mend --help",
+            next_step="Do what is said above; or bring back from a copy or a medium what that has: "
+            "sealift blobs mend --help",
         )

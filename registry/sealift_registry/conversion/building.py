@@ -13,8 +13,15 @@ from sqlalchemy import Connection
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest, newest
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.catalog.storing import store_manifest, store_opened
 from sealift_registry.conversion.acceptance import Accepted, accept
-from sealift_registry.conversion.build_result import BUILDER, BuildResult
+from sealift_registry.conversion.build_result import (
+    BUILDER,
+    CHECK_ROWS,
+    RESULT,
+    VARIANT,
+    BuildResult,
+)
 from sealift_registry.conversion.build_run import Machine, run
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.trying import Runtimes, untried
@@ -28,11 +35,13 @@ from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.machines import own_machine
 from sealift_registry.trust.repository import Repository
 from sealift_registry.workers.channel import Progress
+from sealift_signing import disk, statements
 from sealift_signing.errors import NotFoundError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import SOURCE, CatalogPath
-from sealift_sync.artifact import read_manifest
+from sealift_sync.artifact import ArtifactFile, read_manifest
+from sealift_sync.blobs import BlobFolder
 
 PURPOSES = (BUILDER, EVIDENCE_PURPOSE["scan"])
 """Of the keys that a machine signs a result with."""
@@ -144,6 +153,34 @@ class Builder:
         with self._hub.reading() as connection:
             plan = _plan(connection, self._hub, ref, target)
         return self._order(plan, target)
+
+    def rebuild(
+        self, path: CatalogPath, made: BlobFolder, work: Path, told: Callable[[int], None]
+    ) -> None:
+        """Build a variant that is here once more, as it would be built now; nothing is recorded.
+
+        Args:
+            path: the variant.
+            made: gets its manifest, all that this names, and the check rows of its proof.
+            work: an empty folder, or none yet, to work in.
+            told: now and then, that it goes on.
+
+        Raises:
+            NotFoundError: its source, its goldens or its hardware target is not here.
+            RefusedError: it cannot be built, or is not faithful.
+        """
+        ref = VersionRef(path.team, path.model, path.version)
+        order = replace(self.order(ref, path.form), existing=None, replaces_runtimes=False)
+        run(order, self._hub.home.blobs, work, self._machine(), lambda *_: told(0))
+        body = disk.read(work / RESULT)
+        said = statements.read(BuildResult, body, what="the result").predicate
+        if said.refusal is not None:
+            raise said.refusal.error()
+        files = [ArtifactFile(one.path, one.sha256, one.size) for one in said.files]
+        stored = store_opened(made, files, lambda one: (work / VARIANT / one.path).open("rb"))
+        store_manifest(made, path, "onnx", stored)
+        if (work / CHECK_ROWS).exists():
+            made.put_file(work / CHECK_ROWS)
 
     def accept(self, result: Path, actor: str) -> Built:
         """Take in the result in the folder `result`, wherever it was built.

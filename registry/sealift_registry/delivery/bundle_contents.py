@@ -166,8 +166,7 @@ def _check_blobs(store: BlobStore, digests: Iterable[str]) -> None:
                 "hub-blob-missing",
                 f"The blob {digest[:12]} is missing from the hub's own store {store.where}.",
                 subject=digest,
-                next_step="Restore it from a backup; a source's own files come back when it is "
-                "ingested again.",
+                next_step="See what brings it back: sealift blobs fsck",
             )
 
 

@@ -82,7 +82,7 @@ def of(
     if lost:
         staying.append(
             f"Check rows of {_counted(lost)} stay at home: their file is missing from the hub's "
-            "own store. Restore it from a backup."
+            "own store. What brings it back says: sealift blobs fsck"
         )
     untried = {
         one.path: one
