@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sealift_registry.cli.run import run
+from sealift_registry.storage import s3_sending
 from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_registry.storage.s3_check import Finding, check
 from sealift_registry.storage.s3_reading import AHEAD
@@ -381,3 +382,25 @@ def test_g1_174_a_range_is_of_one_part(store: S3Blobs, proxy: Proxy) -> None:
         assert source.read() == data[1:]
     assert [first // PART for first, _ in ranges()] == list(range(8))
     assert all(first // PART == last // PART for first, last in ranges())
+
+
+def test_g1_175_what_is_copied_between_stores_has_parts_of_one_size(
+    server: S3Server, store: S3Blobs, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are servers that complete no upload whose parts differ, but for the last one."""
+    monkeypatch.setattr(s3_sending, "GROWING", 2)
+    data = os.urandom(5 * PART + 4321)
+    here = server.blobs(tmp_path / "here")
+    digest = here.put(BytesIO(data)).sha256
+    sizes: list[int] = []
+
+    def equal(request: Request, passed: Passed) -> Answer:
+        if request.is_("PUT", f"{digest}.*partNumber="):
+            sizes.append(len(request.body))
+        return passed()
+
+    proxy.fault = equal
+    with here.open(digest) as source:
+        store.put(source, expect=digest)
+    assert sorted(sizes) == [4321, *[PART] * 5]
+    assert holds(store, data)

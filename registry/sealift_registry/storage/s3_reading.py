@@ -66,6 +66,7 @@ class _Ahead(io.RawIOBase):
         self._calls, self._found = calls, found
         self._room, self._now = first, first[:count]
         self._asked = count
+        self.left = found.size  # of bytes that nobody has read yet
         self._spare: list[memoryview] = []
         self._due: deque[tuple[memoryview, Future[memoryview]]] = deque()
         self._hands: ThreadPoolExecutor | None = None
@@ -83,6 +84,7 @@ class _Ahead(io.RawIOBase):
         count = min(len(buffer), len(self._now))
         buffer[:count] = self._now[:count]
         self._now = self._now[count:]
+        self.left -= count
         return count
 
     def _ask(self) -> None:
