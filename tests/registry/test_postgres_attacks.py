@@ -55,14 +55,14 @@ def checked(database: Database, user: str = APPLICATION, *, failover: bool = Fal
     return checked_at(database.url(user), failover=failover)
 
 
-def checked_at(url: str, *, failover: bool = False) -> list[str]:
-    """The same, asking at `url`."""
+def checked_at(url: str, *, failover: bool = False, faults: bool = True) -> list[str]:
+    """The same, asking at `url`; what is wrong, or what else is to be known."""
     all_tables()
     engine = open_postgres(parse_url(url))
     try:
         with engine.connect() as connection:
             found = postgres_check.check(connection, APPLICATION, failover=failover)
-            return [one.what for one in found]
+            return [one.what for one in found if one.is_fault is faults]
     finally:
         engine.dispose()
 

@@ -19,6 +19,7 @@ from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
     from sealift_registry.storage.home import DatabaseSettings
+    from sealift_registry.storage.postgres_finding import Finding
     from sealift_registry.storage.postgres_roles import Roles
     from sealift_registry.storage.postgresql import PostgresDatabase
 
@@ -130,7 +131,7 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
     """Say what is missing, and what is too much.
 
     The server and its settings; every table, column, key and trigger; and what the hub's role may
-    do. Exit code 1 where something is wrong. Nothing is changed.
+    do. Exit code 1 where something is wrong; what is only to be known is noted. Nothing is changed.
     """
     from sealift_registry.storage import postgres_check
     from sealift_registry.storage.postgres_address import parse_url
@@ -145,18 +146,23 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
     ):
         role = application or own or postgres_check.only_application(connection)
         found = list(postgres_check.check(connection, role, failover=settings.failover))
-    findings = [{"what": one.what, "where": one.where, "next": again(one.advice)} for one in found]
-    data = {"database": database.where, "application": role, "findings": findings}
-    lines = [f"{one['what']} Next: {one['next']}" for one in findings]
+    faults, notes = ([_told(one) for one in found if one.is_fault is so] for so in (True, False))
+    data = {"database": database.where, "application": role, "findings": faults, "notes": notes}
     whole = f"{database.where} is as it should be, and {role} may do what it needs to, and no more."
-    session.terminal.answer("db-check", {"ok": not found, **data}, lines or whole)
-    if found:
+    lines = [f"{one['what']} Next: {one['next']}" for one in faults] or [whole]
+    lines += [f"Note: {one['what']} Next: {one['next']}" for one in notes]
+    session.terminal.answer("db-check", {"ok": not faults, **data}, lines)
+    if faults:
         raise RefusedError(
             "database-not-right",
-            f"{database.where} is not as it should be: {counted(len(found), 'finding')}.",
+            f"{database.where} is not as it should be: {counted(len(faults), 'finding')}.",
             subject=database.where,
             next_step="Do what is said with each; then check again: sealift db check",
         )
+
+
+def _told(finding: Finding) -> dict[str, str]:
+    return {"what": finding.what, "where": finding.where, "next": again(finding.advice)}
 
 
 def _settings(session: Session) -> DatabaseSettings:

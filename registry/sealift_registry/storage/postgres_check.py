@@ -18,6 +18,7 @@ from sealift_registry.storage import (
     postgres_beside,
     postgres_catalog,
     postgres_pooler,
+    postgres_set,
 )
 from sealift_registry.storage.postgres_finding import Finding
 from sealift_registry.storage.postgres_roles import quoted
@@ -26,9 +27,6 @@ from sealift_signing.errors import UsageError
 
 OLDEST = 14
 """The oldest release of PostgreSQL that is still given fixes, and that Sealift is made for."""
-
-FLUSHED = ("on", "remote_apply")
-"""Values of synchronous_commit by which COMMIT waits for a disk, here and on a standby."""
 
 INIT = "Have an administrator run what this prints: sealift db init"
 UPGRADE = "Run: sealift db upgrade"
@@ -44,7 +42,7 @@ _HARMLESS_TOO = frozenset({"pg_stat_scan_tables", "pg_database_owner"})
 
 
 def check(connection: Connection, application: str, *, failover: bool) -> Iterator[Finding]:
-    """All that is missing or too much.
+    """All that is missing or too much, and what else is to be known.
 
     Args:
         connection: as anybody who may connect; every room's tables must have been loaded.
@@ -54,7 +52,8 @@ def check(connection: Connection, application: str, *, failover: bool) -> Iterat
     yield from postgres_address.way(connection)
     yield from _server(connection)
     yield from _sessions(connection.engine)
-    yield from _commits(connection, application, failover=failover)
+    yield from _commits(connection, failover=failover)
+    yield from postgres_set.findings(connection, application)
     yield from _owner(connection)
     step = _step(connection)
     if postgres_catalog.owner(connection) is None:
@@ -129,42 +128,36 @@ def _sessions(engine: Engine) -> Iterator[Finding]:
             yield Finding(what, "pg_backend_pid", postgres_pooler.NEXT)
 
 
-_SET = text(
-    "SELECT coalesce(pg_catalog.pg_get_userbyid(nullif(s.setrole, 0)), 'everybody') AS who, "
-    "c.one AS value "
-    "FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c (one) "
-    "WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database "
-    "WHERE datname = pg_catalog.current_database())) "
-    "AND (s.setrole = 0 OR pg_catalog.pg_get_userbyid(s.setrole) = :role) "
-    "AND c.one LIKE 'synchronous\\_commit=%'"
+_STANDBYS = text(
+    "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication "
+    "WHERE application_name IS DISTINCT FROM 'pg_basebackup'"
 )
 
 
-def _commits(connection: Connection, role: str, *, failover: bool) -> Iterator[Finding]:
+def _commits(connection: Connection, *, failover: bool) -> Iterator[Finding]:
     """Whether what was acknowledged is on a disk, and on another machine's where it is needed."""
-    advice = (
-        f"ALTER DATABASE … SET synchronous_commit = on, and ALTER ROLE {quoted(role)} RESET it."
-    )
     found = _setting(connection, "synchronous_commit")
-    if found not in FLUSHED:
+    if found not in postgres_set.FLUSHED:
         what = f"synchronous_commit is {found}: what was acknowledged may be lost."
+        advice = "ALTER DATABASE … SET synchronous_commit = on, and RESET it for the role."
         yield Finding(what, "synchronous_commit", advice)
-    for who, words in connection.execute(_SET, {"role": role}):
-        value = words.partition("=")[2]
-        if value not in FLUSHED:
-            what = f"synchronous_commit is set to {value} for {word(who)}."
-            yield Finding(what, "synchronous_commit", advice)
-    if not _setting(connection, "synchronous_standby_names"):
-        standbys = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication"
-        count = connection.execute(text(standbys)).scalar_one()
-        if count or failover:
-            why = f"{count} standbys follow" if count else "another server takes over on failure"
-            what = f"synchronous_standby_names is empty, and {why}: it may lack what was answered."
-            yield Finding(
-                what,
-                "synchronous_standby_names",
-                "Name the standby that takes over in synchronous_standby_names, and reload.",
-            )
+    name = "synchronous_standby_names"
+    named, count = _setting(connection, name), connection.execute(_STANDBYS).scalar_one()
+    if named and not count:
+        what = f"{name} is {word(named)}, and no standby is there: COMMIT waits for it."
+        yield Finding(what, name, "Start the standby, or name another one, and reload.")
+    elif not named and failover:
+        what = f"{name} is empty, and another server takes over on failure: it may lack what was "
+        advice = f"Name the standby that takes over in {name}, and reload."
+        yield Finding(f"{what}answered.", name, advice)
+    elif not named and count:
+        follow = "A standby follows" if count == 1 else f"{count} standbys follow"
+        what = f"{follow}, and {name} is empty: what was answered may not be there yet."
+        advice = (
+            "If one of them may take over, say database.failover = true and name it there. If "
+            "they are only read, nothing has to be done."
+        )
+        yield Finding(what, name, advice, is_fault=False)
 
 
 def _step(connection: Connection) -> str:

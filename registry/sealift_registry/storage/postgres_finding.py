@@ -15,8 +15,10 @@ class Finding:
         what: a sentence.
         where: the table, role, setting or database that it is about.
         advice: what to do about it.
+        is_fault: it is not as a hub needs it; else it is for people to know.
     """
 
     what: str
     where: str
     advice: str
+    is_fault: bool = True
