@@ -279,6 +279,16 @@ def test_g1_143_the_command_tells_it(
         ("postgresql://a@/x?host=h1,h2&port=1,2,3", "port"),
         ("postgresql://a@h1,h2:5433/x", "port"),
         ("postgresql://a@h1:1,h2:2/x", ""),
+        ("postgresql://a%00b@h/x", "character"),
+        ("postgresql://a:b%00@h/x", "character"),
+        ("postgresql://a@h\0/x", "character"),
+        ("postgresql://a@h/x\0", "character"),
+        (f"{FAR}?sslrootcert=/a%00b", "character"),
+        (f"{FAR}?sslrootcert=/a%0Ahost=evil", "character"),
+        ("postgresql://a\udcff@h/x", "character"),
+        ("postgresql://a@h/\udcff", "character"),
+        ("postgresql://a@h..example/x", "host"),
+        (f"postgresql://a@/x?host=h,{'h' * 64}.example", "host"),
         ("postgresql+psycopg://a@h/x", ""),
         ("postgresql://a@h", ""),
         ("sqlite:///x", ""),
@@ -318,6 +328,7 @@ def test_g1_144_an_address_says_only_what_means_something(url: str, named: str) 
         ({}, "postgresql://a@[::1]:5433/x", "postgresql://a@[::1]:5433/x"),
         ({}, "postgresql://a@/x?host=::1", "postgresql://a@[::1]/x"),
         ({"PGHOST": "h"}, "postgresql://a@/x", "postgresql://a@h/x"),
+        ({}, "postgresql://a@/x?port=5433", "postgresql://a@/x?port=5433"),
         ({"PGHOST": "elsewhere"}, "postgresql://a@h/x", "postgresql://a@h/x"),
         ({"PGPORT": "5433"}, "postgresql://a@h/x", "postgresql://a@h:5433/x"),
         ({"PGPORT": "5433"}, "postgresql://a@h:5432/x", "postgresql://a@h:5432/x"),
@@ -338,7 +349,22 @@ def test_g1_145_the_host_that_is_gone_to_is_told(
     assert shown(parse_url(told)) == told  # what is told can be given again
     with closing(PostgresDatabase(url)) as database:
         arguments = dict(database.engine.dialect.create_connect_args(database.url)[1])
-    assert (arguments | connecting(database.url))["host"] in told
+    assert (arguments | connecting(database.url)).get("host", "") in told
+
+
+def test_g1_145_a_variable_that_nobody_can_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("\udcfe", "h..example"):
+        monkeypatch.setenv("PGHOST", value)
+        with pytest.raises(UsageError, match="PGHOST says"):
+            PostgresDatabase("postgresql://a@/x")
+    monkeypatch.delenv("PGHOST")
+    for value in ("http", "0", "5432,x"):
+        monkeypatch.setenv("PGPORT", value)
+        with pytest.raises(UsageError, match="PGPORT says"):
+            PostgresDatabase("postgresql://a@/x")
+    monkeypatch.delenv("PGPORT")
+    monkeypatch.setenv("PGUSER", "\udcfe")
+    assert shown(parse_url("postgresql://h/x")).endswith("@h/x")
 
 
 def test_g1_145_a_service_file_and_what_it_says(
@@ -357,7 +383,13 @@ def test_g1_145_a_service_file_and_what_it_says(
 
 @pytest.mark.socket
 def test_g1_148_what_does_not_fit_together_is_told() -> None:
-    for query in ("sslnegotiation=direct", "require_auth=x", "sslrootcert=system&sslmode=require"):
+    for query in (
+        "sslnegotiation=direct",
+        "require_auth=x",
+        "sslrootcert=system&sslmode=require",
+        "hostaddr=nonsense",
+        "hostaddr=127.0.0.1,127.0.0.2",
+    ):
         refused("database-parameter", f"postgresql://a@127.0.0.1:1/x?{query}")
 
 

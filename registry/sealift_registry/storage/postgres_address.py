@@ -88,6 +88,7 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
 _PORT = "5432"
 _LAST_PORT = 65_535
 _DIGITS = re.compile(r"[0-9]{1,5}")
+_UNREADABLE = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
 _HOST_WITH_PORT = re.compile(r"[^:/]*:[0-9]*")
 """A name and a port behind it, which SQLAlchemy would part and libpq would not."""
 
@@ -116,6 +117,8 @@ def parse_url(url: str, named: str = NAMED) -> URL:
         )
     for key, value in parsed.query.items():
         _check_key(parsed, key, value, named)
+    _check_characters(parsed, named)
+    _check_hosts(_said(parsed).get("host", ""), named)
     _check_ports(parsed, named)
     return parsed
 
@@ -173,6 +176,33 @@ def _check_key(url: URL, key: str, value: str | tuple[str, ...], named: str) -> 
         )
 
 
+def _check_characters(url: URL, named: str) -> None:
+    """All of it is read: at a NUL libpq stops, and the rest would not be in force."""
+    parts = (url.username, url.password, url.host, url.database, *url.query.values())
+    if any(_UNREADABLE.search(str(part)) for part in parts if part is not None):
+        raise UsageError(
+            "bad-database-url",
+            f"{named} holds a character that no address has.",
+            subject=named,
+            next_step="Write it anew: no name holds a NUL, a line's end or their like (%00, %0A).",
+        )
+
+
+def _check_hosts(hosts: str, named: str) -> None:
+    """Each can be looked up: the length of its parts is limited."""
+    for host in hosts.split(","):
+        try:
+            if host[:1] not in {"/", "@"}:
+                host.encode("idna")
+        except UnicodeError as bad:
+            raise UsageError(
+                "bad-database-url",
+                f"{named} says {quoted(host)}, which no host can be called.",
+                subject=named,
+                next_step="Check its spelling: between two dots are 1 to 63 letters.",
+            ) from bad
+
+
 def _check_ports(url: URL, named: str) -> None:
     """Each host has a port of its own, or none has; and a port is one."""
     said = _said(url)
@@ -225,11 +255,24 @@ def in_force(url: URL) -> dict[str, str]:
 
 
 def _filled_in() -> dict[str, str]:
-    """What libpq takes where an address says nothing."""
+    """What libpq takes where an address says nothing.
+
+    Raises:
+        UsageError: a variable names what can be no host or port.
+    """
     from psycopg import pq
 
-    every = pq.Conninfo.get_defaults()
-    return {one.keyword.decode(): one.val.decode() for one in every if one.val}
+    every = {one.keyword: one.val for one in pq.Conninfo.get_defaults() if one.val}
+    found = {key.decode(): value.decode("utf-8", "replace") for key, value in every.items()}
+    _check_hosts(found.get("host", ""), "PGHOST")
+    if not all(map(_is_port, found.get("port", "").split(","))):
+        raise UsageError(
+            "bad-database-url",
+            f"PGPORT says {quoted(found['port'])}, which is no port.",
+            subject="PGPORT",
+            next_step="Unset it, or say a port from 1 to 65535.",
+        )
+    return found
 
 
 def _is_mode_said(url: URL) -> bool:
@@ -298,7 +341,7 @@ def shown(url: URL) -> str:
     usual = {*ports.split(","), _filled_in().get("port", _PORT)} <= {_PORT, ""}
     port = "" if usual else ports
     more = {}
-    if hosts.startswith(("/", "@")) or "," in f"{hosts}{ports}":
+    if hosts[:1] in {"", "/", "@"} or "," in f"{hosts}{ports}":
         more = {"host": hosts, "port": port}
         hosts = port = ""
     if address:

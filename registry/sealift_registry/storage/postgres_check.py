@@ -19,6 +19,7 @@ from sealift_registry.storage import (
     postgres_catalog,
     postgres_pooler,
     postgres_set,
+    postgres_words,
 )
 from sealift_registry.storage.postgres_finding import Finding
 from sealift_registry.storage.postgres_roles import quoted
@@ -108,7 +109,7 @@ def _server(connection: Connection) -> Iterator[Finding]:
         )
     if connection.execute(text("SELECT pg_catalog.pg_is_in_recovery()")).scalar_one():
         what = "The server is in recovery: it is a standby, or is being restored."
-        yield Finding(what, "pg_is_in_recovery", "Name the primary in database.url.")
+        yield Finding(what, "pg_is_in_recovery", f"Name the primary in {postgres_words.ADDRESS}.")
     for name, wanted in (
         ("fsync", "on"),
         ("full_page_writes", "on"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NEXT = (
     "Have the pooler leave each client its session (pgbouncer: pool_mode = session), or name the "
-    "server itself in database.url."
+    "server itself in its address."
 )
 PROCESS = "pg_catalog.pg_backend_pid()"
 """The server's process that a session is."""

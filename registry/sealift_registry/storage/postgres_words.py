@@ -94,7 +94,8 @@ def _no_host(where: str, reason: str) -> FailedError:
         "database-no-host",
         f"The database {where} is on a host that is not known here: {reason}.",
         subject=where,
-        next_step=f"Check the host in {ADDRESS}. If it is right, its name server does not answer.",
+        next_step=f"Check the host in {ADDRESS}. If it is right, a name server does not answer, or "
+        "the container of that name does not run.",
     )
 
 
@@ -303,6 +304,7 @@ _AT_LOGIN: tuple[tuple[str, _Words], ...] = (
     ("channel binding (is )?required", _unbound),
     ("SSL error: (?!unexpected eof)|private key|certificate file", _tls),
     ("authentication method requirement .* failed", _open_password),
+    ("could not parse network address|could not match .* host", _parameter),
     ("host name must be specified for a verified SSL|weak sslmode", _parameter),
     ('invalid .* value|invalid connection option|service (file )?".*" not found', _parameter),
     ("unsupported startup parameter", pooler),
