@@ -10,10 +10,15 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from sealift_registry.storage.postgres_address import connecting, of_argument
+
 
 def main(url: str, file: Path) -> None:
-    """Set them, as `url`'s administrator, of every other role in the file."""
-    with psycopg.connect(url) as connection:
+    """Set them, as `url`'s administrator, of every other role in the file.
+
+    The server is gone to as a hub goes: an address elsewhere is asked for TLS.
+    """
+    with psycopg.connect(url, **connecting(of_argument(url, "SEALIFT_SETUP_OWNER"))) as connection:
         for line in file.read_text("utf-8").splitlines():
             *_, role, password = line.split(":")
             if role == connection.info.user:

@@ -8,8 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
+import psycopg
 import pytest
 
+from compose import role_passwords
 from sealift_registry.cli.run import run
 from sealift_registry.storage import postgres_address, postgres_words
 from sealift_registry.storage.postgres_address import (
@@ -199,6 +201,24 @@ def test_g1_142_tls_and_what_is_wrong_with_it(
         refused("database-no-tls", plain.url(there.name))
         goes(plain.url(there.name, sslmode="disable"))
         assert plain.by_tls == [False]
+
+
+@pytest.mark.socket
+def test_g1_141_nor_does_it_get_an_administrator_s(
+    there: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By what compose/setup does with the passwords of roles; and that it does it."""
+    file = tmp_path / "pgpass"
+    file.write_text(f"*:*:*:postgres:{SECRET}\n*:*:*:{APPLICATION}:another\n", encoding="utf-8")
+    file.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(file))
+    with Front(asks="cleartext") as rogue:
+        for more in ({}, {"sslmode": "prefer"}):
+            with pytest.raises(psycopg.OperationalError):
+                role_passwords.main(rogue.url(user="postgres", **more), file)
+        assert rogue.got == []
+    role_passwords.main(there.url(), file)
+    there.run(f"ALTER ROLE {APPLICATION} PASSWORD NULL")
 
 
 def findings(url: str) -> list[str]:
