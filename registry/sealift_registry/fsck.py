@@ -30,7 +30,7 @@ from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.storage import schema
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.queries import all_rows
-from sealift_registry.trust import checking
+from sealift_registry.trust import checking, whereabouts
 from sealift_registry.trust.repository import Repository
 from sealift_signing import documents, roles, statements
 from sealift_signing.drawing import word
@@ -90,6 +90,7 @@ def _parts(connection: Connection) -> Iterator[LogFault]:
     misfits = (LogFault("row-of-wrong-type", one, None) for one in schema.misfits(connection))
     yield from apart("What columns hold", misfits)
     yield from apart("What the roles signed", checking.check(connection))
+    yield from apart("Where the hub went", whereabouts.faults(connection))
     signed: dict[str, Signed[Any]] = {}
     yield from apart("The statements", _statements(connection, signed))
     yield from statement_rows.check(connection, signed)

@@ -18,6 +18,7 @@ from sealift_registry.catalog.pages import VersionDue
 from sealift_registry.catalog.reference import VersionRef, promotion_id
 from sealift_registry.conversion.refused import Refused
 from sealift_registry.delivery.attention import Rank
+from sealift_registry.storage.home import IN_HOME
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.views import due, people
@@ -33,6 +34,7 @@ from sealift_registry.views.due import (
 )
 from sealift_signing import roles
 from sealift_signing.drawing import pasted
+from sealift_signing.errors import RefusedError
 from sealift_signing.vocabulary import moment
 
 LONGEST_SHOWN = 400
@@ -41,6 +43,8 @@ _KEYS = re.compile(r" --key [A-Z]+")
 _NO_COMMAND = "sealift team list     (no command takes it out yet: tell those who sign with them)"
 _NEW_LOG_KEY = "sealift key rotate log     (only where no backup holds them: restore that first)"
 _SET_CLOCK = "sealift --today YYYY-MM-DD next     (once the clock is right)"
+SCHEME = "://"
+"""What the address of a server holds, and no path."""
 _WAYS_ON = {
     "clock-not-set": "sealift next     (once the clock is set)",
     "clock-behind": _SET_CLOCK,
@@ -64,9 +68,7 @@ def no_hub(root: Path) -> Step:
 
 def missing(hub: Hub, hardware_targets: Collection[str]) -> list[Step]:
     """What is missing at the hub, in the order of the journey; first, and alone, what stops it."""
-    stopped = [
-        Step(bad.what, _WAYS_ON.get(bad.code, _NEW_LOG_KEY)) for bad in readiness.problems(hub)
-    ]
+    stopped = [Step(bad.what, _way_on(hub, bad)) for bad in readiness.problems(hub)]
     if stopped:
         return stopped
     with hub.reading() as connection:
@@ -75,6 +77,23 @@ def missing(hub: Hub, hardware_targets: Collection[str]) -> list[Step]:
         return steps
     # A hub for one person has a key that every command takes where none is named.
     return [replace(step, command=_KEYS.sub("", step.command)) for step in steps]
+
+
+def _way_on(hub: Hub, bad: RefusedError) -> str:
+    """The command that sees to what stops the hub."""
+    place, _, endpoint = bad.subject.partition(" at ")
+    server = ["--blobs-endpoint", endpoint] if endpoint else []
+    if bad.code == "database-arriving":
+        return f"sealift migrate --to-database {pasted([hub.database.place])}     (as before)"
+    if bad.code == "blobs-moved" and place == IN_HOME:
+        return "sealift migrate --to-blobs home     (here, too)"
+    if bad.code == "blobs-moved":
+        return f"sealift migrate --to-blobs {pasted([place, *server])}     (here, too)"
+    if bad.code == "database-moved" and SCHEME not in bad.subject:
+        return f"sealift next --home {pasted([str(Path(bad.subject).parent)])}     (where that is)"
+    if bad.code == "database-moved":
+        return f"sealift migrate --to-database {pasted([bad.subject])}     (here, too)"
+    return _WAYS_ON.get(bad.code, _NEW_LOG_KEY)
 
 
 def _steps(hub: Hub, hardware_targets: Collection[str], connection: Connection) -> Iterator[Step]:

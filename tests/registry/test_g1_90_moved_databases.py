@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from sealift_migrations import upgrade
 from sealift_registry.audit import moved
 from sealift_registry.audit.moved import ARRIVED, ARRIVING, BLOBS, LEFT, Move, MovedHubError
+from sealift_registry.audit.signed_moves import LEAVING, MOVED
 from sealift_registry.audit.writer import AuditLog
 from sealift_registry.storage import database as databases
 from sealift_registry.storage.database import Database
@@ -22,6 +23,7 @@ from sealift_registry.storage.postgres_roles import Roles
 from sealift_registry.storage.postgresql import PostgresDatabase
 from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_signing.errors import FailedError
+from sealift_signing.transparency.entry import Entry, new_entry
 from tests.logs import ORIGIN, numbered
 from tests.servers.postgres import engine_of, let_in, postgres
 
@@ -65,19 +67,32 @@ def noted(database: Database, *moves: Move) -> None:
         moved.add(connection, moves, AT)
 
 
+def says(log: AuditLog, *moves: Move, kind: str = MOVED, **data: str) -> None:
+    """What an entry says, with the rows that go by it."""
+
+    def action(connection: Connection) -> tuple[Entry, None]:
+        moved.add(connection, moves, AT)
+        return new_entry(kind, "hub", log.clock(), data), None
+
+    log.commit(action)
+
+
 def test_what_has_left_signs_nothing_more_whoever_had_it_open(
     opens: Callable[[], Database],
 ) -> None:
     one, other = opens(), opens()
     with AuditLog(one, lambda: SIGNER, ORIGIN, begins=True) as log:
         assert log.commit_entry(numbered(0)).seq == 0
-        noted(other, Move(LEFT, "postgresql://db.example/hub"))
+        url = "postgresql://db.example/hub"
+        noted(other, Move(LEFT, url))
+        assert log.commit_entry(numbered(1)).seq == 1  # nobody signed that
+        says(log, Move(LEFT, url), kind=LEAVING, place=url)
         with pytest.raises(MovedHubError, match=r"moved to postgresql://db\.example/hub"):
-            log.commit_entry(numbered(1))
+            log.commit_entry(numbered(3))
         with pytest.raises(MovedHubError):  # nor another key, by which a restored hub goes on
-            log.commit_new_key(lambda _: (numbered(2), None))
+            log.commit_new_key(lambda _: (numbered(4), None))
     with one.reading() as connection:
-        assert connection.execute(text("SELECT count(*) FROM log_checkpoint")).scalar() == 1
+        assert connection.execute(text("SELECT count(*) FROM log_checkpoint")).scalar() == 3
 
 
 def test_a_copy_takes_entries_once_it_counts(database: Database) -> None:
@@ -93,7 +108,10 @@ def test_a_copy_takes_entries_once_it_counts(database: Database) -> None:
 
 
 def test_who_keeps_blobs_elsewhere_adds_nothing(database: Database) -> None:
-    noted(database, Move(BLOBS, "s3://models/hub"), Move(BLOBS, "s3://models-2/hub"))
+    with AuditLog(database, lambda: SIGNER, ORIGIN, begins=True) as log:
+        for place in ("s3://models/hub", "s3://models-2/hub"):
+            says(log, Move(BLOBS, place), blobs_to=place)
+    noted(database, Move(BLOBS, "s3://theirs/hub"))  # nobody signed that
     for kept in ("the home", "s3://models/hub"):
         with (
             AuditLog(database, lambda: SIGNER, ORIGIN, blobs=kept, begins=True) as log,
@@ -102,7 +120,7 @@ def test_who_keeps_blobs_elsewhere_adds_nothing(database: Database) -> None:
             log.commit_entry(numbered(0))
     for number, same in enumerate(("s3://models-2/hub", None)):
         with AuditLog(database, lambda: SIGNER, ORIGIN, blobs=same, begins=True) as log:
-            assert log.commit_entry(numbered(number)).seq == number
+            assert log.commit_entry(numbered(number)).seq == 2 + number
 
 
 def test_where_it_went_is_never_changed(database: Database) -> None:

@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 
 from sealift_registry.app import App, open_app
-from sealift_registry.audit import moved
 from sealift_registry.audit.moved import MovedHubError
 from sealift_registry.moving import checks
 from sealift_registry.storage.database import Database as HubDatabase
 from sealift_registry.storage.postgresql import PostgresDatabase
 from sealift_registry.storage.sqlite import SqliteDatabase
-from sealift_registry.trust import readiness
+from sealift_registry.trust import readiness, whereabouts
 from sealift_signing import events
 from tests.registry.hub_fixture import Acme, copied
 from tests.registry.moving_hubs import (
@@ -94,7 +93,7 @@ def takes_entries(place: str) -> bool:
     if not place.startswith("postgresql://") and not Path(place).exists():
         return False
     with closing(database_at(place)) as database, database.reading() as connection:
-        return moved.refusal(connection) is None and checks.edge(connection).size > 0
+        return whereabouts.refusal(connection) is None and checks.edge(connection).size > 0
 
 
 def database_at(place: str) -> HubDatabase:

@@ -41,7 +41,8 @@ def test_a_plan_writes_nothing_and_a_move_tells_all(
     assert (whole["ok"], whole["size"]) == (True, done["size"] + 1)
     (entry,) = said(capsys, hub, "audit", "list", "--type", "hub.moved")["entries"]
     assert (entry["data"]["size"], entry["data"]["root"]) == (done["size"], done["root"])
-    assert said(capsys, hub, "migrate", "--to-database", url)["again"]
+    again = said(capsys, hub, "migrate", "--to-database", url)
+    assert (again["already"], again["again"]) == (True, False)
     assert run(["migrate", "--to-database", "home", "--home", str(hub.root)]) == 0
     told = capsys.readouterr().out
     assert f"to   {hub.root / 'sealift.db'}" in told

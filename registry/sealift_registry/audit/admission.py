@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import date, datetime
 
 from sqlalchemy import Connection, select
 
-from sealift_registry.audit import moved, restored_backup
+from sealift_registry.audit import restored_backup, signed_moves
+from sealift_registry.audit.signed_moves import Vouch
 from sealift_registry.audit.tables import log_entry
 from sealift_signing import clock
 from sealift_signing.errors import MalformedError
@@ -25,6 +27,7 @@ class Admission:
         origin: the log's name.
         stated: today's date, where a person stated it.
         blobs: where whoever writes keeps blobs; None where they keep none.
+        former: gives the keys that the log's follows.
     """
 
     def __init__(
@@ -34,8 +37,10 @@ class Admission:
         origin: str,
         stated: date | None,
         blobs: str | None = None,
+        former: Callable[[], Iterable[PublicKey]] = tuple,
     ) -> None:
-        self._moved = moved.refusal(connection, blobs)
+        vouch = Vouch(key, origin, former)
+        self._moved = signed_moves.refusal(connection, lambda: vouch, blobs)
         found = restored_backup.seen(connection, key, origin)
         self._restored = found[-1] if found else None
         self._newest = newest(connection)

@@ -87,7 +87,7 @@ class Appender:
                 raise
         if self._home is not None:
             self._home.check_ours(self._key, self._origin, follows)
-        return Admission(connection, self._key, self._origin, stated, self._blobs)
+        return Admission(connection, self._key, self._origin, stated, self._blobs, follows)
 
     def keep(self) -> None:
         """Keep in the home what the newest `append` signed, now that it is committed."""

@@ -7,11 +7,14 @@ read under the lock of the one writer: whoever has the old database open is refu
 
 Of blobs there is no copy that could sign. Where they are is said (`BLOBS`), and who keeps them
 elsewhere adds nothing: it would be missing where everybody else looks.
+
+Who may add rows is not who has the log's key: what a row says of another place counts only if an
+entry says it, too (`audit.signed_moves`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, insert, select
@@ -20,6 +23,7 @@ from sealift_registry.audit.tables import moved
 from sealift_signing.errors import RefusedError
 
 LEFT, ARRIVING, ARRIVED, BLOBS = "left", "arriving", "arrived", "blobs"
+WORDS = frozenset({LEFT, ARRIVING, ARRIVED, BLOBS})
 
 
 _ALL = "SELECT what, place FROM moved ORDER BY number"
@@ -50,9 +54,10 @@ def add(connection: Connection, moves: Iterable[Move], at: str) -> None:
         connection.execute(insert(moved).values(**row))
 
 
-def went_to(moves: Iterable[Move]) -> str | None:
-    """Where the rows went, if they did."""
-    return next((one.place for one in moves if one.what == LEFT), None)
+def numbers(connection: Connection) -> list[int]:
+    """The numbers of all rows, in the order of `history`."""
+    query = select(moved.c.number).order_by(moved.c.number)
+    return list(connection.execute(query).scalars())
 
 
 def comes_from(moves: Iterable[Move]) -> str | None:
@@ -64,32 +69,8 @@ def comes_from(moves: Iterable[Move]) -> str | None:
     return found
 
 
-def blobs_at(moves: Sequence[Move]) -> str | None:
-    """Where blobs are; None where they never were elsewhere."""
-    return next((one.place for one in reversed(moves) if one.what == BLOBS), None)
-
-
-def refusal(connection: Connection, blobs: str | None = None) -> MovedHubError | None:
-    """Why this database takes no entry; None where it does.
-
-    `blobs` is where whoever asks keeps blobs.
-    """
-    moves = history(connection)
-    if not moves:  # nearly always
-        return None
-    there = went_to(moves)
-    if there is not None:
-        return _left(there)
-    here = comes_from(moves)
-    if here is not None:
-        return _arriving(here)
-    kept = blobs_at(moves)
-    if kept is not None and blobs is not None and kept != blobs:
-        return _blobs_elsewhere(kept, blobs)
-    return None
-
-
-def _left(place: str) -> MovedHubError:
+def left(place: str) -> MovedHubError:
+    """The refusal of a database whose rows went to `place`."""
     return MovedHubError(
         "database-moved",
         f"The rows of this hub were moved to {place}. What is left here signs nothing more.",
@@ -99,7 +80,8 @@ def _left(place: str) -> MovedHubError:
     )
 
 
-def _arriving(place: str) -> MovedHubError:
+def arriving(place: str) -> MovedHubError:
+    """The refusal of a copy that does not count, of what is in `place`."""
     return MovedHubError(
         "database-arriving",
         f"This database holds a copy of the hub whose rows are in {place}, and does not count "
@@ -109,7 +91,8 @@ def _arriving(place: str) -> MovedHubError:
     )
 
 
-def _blobs_elsewhere(kept: str, blobs: str) -> MovedHubError:
+def blobs_elsewhere(kept: str, blobs: str) -> MovedHubError:
+    """The refusal of whoever keeps in `blobs` what belongs in `kept`."""
     return MovedHubError(
         "blobs-moved",
         f"The blobs of this hub were moved to {kept}, and here they are kept in {blobs}.",

@@ -103,6 +103,10 @@ def _tell_plan(session: Session, way: Route) -> None:
     from sealift_registry.moving import moves, row_copies
 
     hub = session.app.hub
+    if not way.moves_rows and not way.moves_blobs:
+        data, lines = _where(way)
+        session.terminal.answer("migrate-plan", data | {"already": True}, lines)
+        return
     copies = moves.check(hub, way)
     data, lines = _places(way)
     if way.moves_rows:
@@ -125,9 +129,10 @@ def _tell_plan(session: Session, way: Route) -> None:
 
 
 def _tell(session: Session, way: Route, done: Moved) -> None:
-    data, lines = _places(way)
+    data, lines = _where(way) if done.already else _places(way)
     overruled = way.overruled(session.environment)
     data |= {
+        "already": done.already,
         "again": done.again,
         "size": done.edge.size,
         "root": done.edge.root.hex(),
@@ -137,8 +142,17 @@ def _tell(session: Session, way: Route, done: Moved) -> None:
         "bytes": done.bytes,
         "overruled": overruled,
     }
+    if not done.already:
+        lines += _done(done)
+    lines += [
+        f"The environment sets {one}, which counts more: change it, too." for one in overruled
+    ]
+    session.terminal.answer("migrate", data, lines)
+
+
+def _done(done: Moved) -> list[str]:
     size = counted(done.edge.size, "entry", "entries")
-    lines += [f"  The log goes on from {size}, root {done.edge.root.hex()}."]
+    lines = [f"  The log goes on from {size}, root {done.edge.root.hex()}."]
     if done.rows:
         rows = counted(sum(done.rows.values()), "row")
         lines.append(f"  {rows} of {counted(len(done.rows), 'table')} were compared, each whole.")
@@ -147,13 +161,31 @@ def _tell(session: Session, way: Route, done: Moved) -> None:
         lines.append(f"  {counted(done.blobs, 'blob')}, {bytes_there}, were hashed there.")
     if done.again:
         lines.append("  An earlier run had moved it, and this one did what was left.")
-    lines += [
+    return [
+        *lines,
         "",
         "What is at the old place stays there; remove it when you need it no more.",
         "On every other machine with this hub's settings, run the same command: it changes them.",
-        *(f"The environment sets {one}, which counts more: change it, too." for one in overruled),
     ]
-    session.terminal.answer("migrate", data, lines)
+
+
+def _where(way: Route) -> tuple[dict[str, Any], list[str]]:
+    """Where it is that whoever asked wanted it to be."""
+    from contextlib import closing
+
+    from sealift_registry.storage.opening import database_of
+
+    data: dict[str, Any] = {"home": str(way.here.root)}
+    lines = [f"The hub at {way.here.root} is there already; nothing was changed:"]
+    if "database" in way.values:
+        with closing(database_of(way.here)) as here:
+            data |= {"database": {"from": here.where, "to": here.where}}
+            lines.append(f"  rows   in {here.where}")
+    if "blobs" in way.values:
+        place = way.here.blobs_place
+        data |= {"blob_store": {"from": place, "to": place}}
+        lines.append(f"  blobs  in {place}")
+    return data, lines
 
 
 def _places(way: Route) -> tuple[dict[str, Any], list[str]]:

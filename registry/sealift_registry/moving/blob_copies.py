@@ -17,13 +17,17 @@ class BlobCopies:
 
     Attributes:
         whole: those that were hashed at `there`, and the bytes of each.
-        sent: how many were copied.
     """
 
     here: BlobStore
     there: BlobStore
     whole: dict[str, int] = field(default_factory=dict)
-    sent: int = 0
+    _arrived: set[str] = field(default_factory=set)
+
+    @property
+    def sent(self) -> int:
+        """How many were copied."""
+        return len(self._arrived)
 
     def plan(self) -> tuple[dict[str, int], set[str]]:
         """The bytes of every blob that is not known to be whole there, and which of them are there.
@@ -57,11 +61,12 @@ class BlobCopies:
                     self.there.put(file, expect=digest, progress=progress, anew=anew)
             except RefusedError as bad:
                 raise _damaged(digest, self.here) from bad
+            self._arrived.add(digest)  # as it happens: whoever stops this is told
             events.tell("migrate", "blob-copied", sha256=digest)
 
         begun = begin("copy blobs", sum(lacking.values()))
         for _ in stream.side_by_side(send, small_first, begun):
-            self.sent += 1
+            pass
         self._hash(lacking, begin("hash the copies", sum(lacking.values())))
         for digest in lacking:
             if digest not in self.whole:

@@ -18,10 +18,11 @@ from sealift_registry.delivery import tables
 from sealift_registry.moving import row_copies
 from sealift_registry.moving.row_copies import Summary, Told
 from sealift_registry.storage.database import Database
-from sealift_registry.trust import readiness
+from sealift_registry.trust import readiness, whereabouts
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.log_keys import log_keys
-from sealift_signing.errors import FailedError, RefusedError
+from sealift_registry.trust.repository import Repository
+from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.vocabulary import counted
 from sealift_sync.blobs import BlobFolder, BlobStore
 
@@ -139,8 +140,47 @@ def check_database(hub: Hub, target: Database) -> Found:
             next_step="Have that database emptied, or name a new one: a copy is made in one go. "
             "Nothing was signed there.",
         )
+    _check_not_there(hub, target)
     target.check_new()
     return Found.NOTHING
+
+
+def _check_not_there(hub: Hub, target: Database) -> None:
+    """Check that `target` does not hold this very hub, which then is there, and not here.
+
+    Raises:
+        RefusedError: it does: this home is a copy from before it moved, or another history.
+    """
+    with target.in_words(), target.reading() as connection:
+        if edge(connection).size == 0:
+            return
+        try:
+            if Repository(connection).organisation() != hub.home.organisation:
+                return
+        except SealiftError:
+            return  # it is nobody's that we know
+        went = whereabouts.went_to(connection)
+        with hub.reading() as here:
+            ours = edge(here)
+        goes_on = holds(connection, ours)
+    place = went or target.place
+    if goes_on:
+        raise RefusedError(
+            "home-is-old",
+            f"This hub is in {place} already, and its log goes on there from the {ours.size} "
+            f"entries that this home has: {hub.home.root} is an old copy, from before it moved.",
+            subject=place,
+            next_step="Nothing is to be moved, and nothing is to be signed here. Name that place "
+            "as database.url in settings.toml; put this home's sealift.db away, if it has one.",
+        )
+    raise RefusedError(
+        "home-is-another-history",
+        f"This hub is in {place} already, and this home has signed entries of its log that are "
+        "not there: both went on from the same hub.",
+        subject=place,
+        next_step="Sign nothing more with this home. What to do with what it signed: "
+        "docs/how-to/lost-and-found.md",
+    )
 
 
 def check_blobs(hub: Hub, there: Collection[str]) -> None:

@@ -14,6 +14,7 @@ from sealift_registry.audit import moved
 from sealift_registry.storage import database_files, opening
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.home import Home
+from sealift_registry.trust import whereabouts
 from sealift_signing.errors import FailedError
 from sealift_sync import durable
 
@@ -35,8 +36,9 @@ def check_free(home: Home, source: str) -> None:
     with _opened(home, path) as database, database.in_words():
         database.bring_up_to_date()  # it may be older than the table that says where it went
         with database.reading() as connection:
-            moves = moved.history(connection)
-    if moved.went_to(moves) is None and moved.comes_from(moves) != source:
+            left = whereabouts.went_to(connection) is not None
+            arrives = moved.comes_from(moved.history(connection)) == source
+    if not left and not arrives:
         raise FailedError(
             "home-has-database",
             f"{path} is a database that was not moved anywhere, and nothing takes its place.",
@@ -67,7 +69,7 @@ def put_in_place(home: Home) -> None:
         database_files.settle(incoming)
         if path.exists():
             with _opened(home, path) as database, database.reading() as connection:
-                has_left = moved.went_to(moved.history(connection)) is not None
+                has_left = whereabouts.went_to(connection) is not None
             database_files.settle(path)
             if has_left:
                 _keep(path)

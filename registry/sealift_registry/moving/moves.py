@@ -18,7 +18,7 @@ Whoever runs it again goes on: before (6) with what is there, after it with (7) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
@@ -26,15 +26,16 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.audit import moved
 from sealift_registry.audit.moved import ARRIVED, ARRIVING, BLOBS, LEFT, Move
+from sealift_registry.audit.signed_moves import BLOBS_TO, MOVED, PLACE
 from sealift_registry.audit.tables import log_entry
-from sealift_registry.moving import checks, embedded, row_copies
+from sealift_registry.moving import checks, embedded, interrupted, row_copies
 from sealift_registry.moving.blob_copies import BlobCopies
 from sealift_registry.moving.checks import Edge, Found
 from sealift_registry.moving.route import Route
 from sealift_registry.moving.row_copies import Summary, Told
 from sealift_registry.storage import settings_file
 from sealift_registry.storage.database import Database
-from sealift_registry.trust import founding, places_left
+from sealift_registry.trust import founding, places_left, whereabouts
 from sealift_registry.trust.hub import Hub
 from sealift_signing import events
 from sealift_signing.canonical import Json
@@ -43,7 +44,6 @@ from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import moment
 from sealift_sync.durable import BeginPhase
 
-MOVED = "hub.moved"
 CLAIM = "migrate"
 """One process at a time moves a hub, from wherever it is."""
 TRIES = 5
@@ -68,6 +68,7 @@ class Moved:
         blobs: how many are there, each hashed there; `sent` of them were not there before.
         bytes: of them all.
         again: an earlier run had done all but the end of it.
+        already: nothing was to be done, for it is there.
     """
 
     edge: Edge
@@ -76,6 +77,7 @@ class Moved:
     sent: int = 0
     bytes: int = 0
     again: bool = False
+    already: bool = False
 
 
 def move(hub: Hub, way: Route, environment: Mapping[str, str], told: Progress) -> Moved:
@@ -95,15 +97,31 @@ def move(hub: Hub, way: Route, environment: Mapping[str, str], told: Progress) -
 
 
 def _move(hub: Hub, way: Route, environment: Mapping[str, str], told: Progress) -> Moved:
+    if not way.moves_rows and not way.moves_blobs:
+        return _is_there(hub)
     copies = BlobCopies(hub.home.blobs, way.there.blobs)
-    if not way.moves_rows:
-        return _move_blobs(hub, way, copies, told) if way.moves_blobs else _is_there(hub)
+    with interrupted.told(hub, way, copies) as begins:
+        if way.moves_rows:
+            return _move_rows(hub, way, environment, copies, told, begins)
+        return _move_blobs(hub, way, copies, told, begins)
+
+
+def _move_rows(
+    hub: Hub,
+    way: Route,
+    environment: Mapping[str, str],
+    copies: BlobCopies,
+    told: Progress,
+    begins: Callable[[], None],
+) -> Moved:
+    """The rows, and with them the blobs where these go, too; it `begins` once it writes."""
     with closing(way.database()) as target:
         with hub.reading() as connection:
-            went, ended = moved.went_to(moved.history(connection)), checks.edge(connection)
+            went, ended = whereabouts.went_to(connection), checks.edge(connection)
         if went is not None and went == target.place:
             return _finish(hub, way, target, environment, Moved(ended, again=True))
         found = _check(hub, way, target, copies)
+        begins()
         if way.moves_blobs:
             way.there.claim_blobs()
             copies.copy(told.blobs)
@@ -116,7 +134,7 @@ def _move(hub: Hub, way: Route, environment: Mapping[str, str], told: Progress) 
                 _check_still_here(hub, connection)
                 ended = checks.edge(connection)
             rows = _copy_rows(hub, way, target, found, told.rows)
-            ended = _end(hub, alone, target, ended)
+            ended = _end(hub, way, alone, target, ended)
         counts = {name: one.rows for name, one in rows.items()}
         sizes = copies.whole.values()
         done = Moved(ended, counts, len(sizes), copies.sent, sum(sizes))
@@ -182,12 +200,12 @@ def _copy_to(hub: Hub, target: Database, told: Told) -> dict[str, Summary]:
 
 def _check_still_here(hub: Hub, connection: Connection) -> None:
     """Check that nobody has moved the hub since it was looked at."""
-    refused = moved.refusal(connection, hub.home.blobs_place)
+    refused = whereabouts.refusal(connection, hub.home.blobs_place)
     if refused is not None:
         raise refused
 
 
-def _end(hub: Hub, alone: Connection, target: Database, ended: Edge) -> Edge:
+def _end(hub: Hub, way: Route, alone: Connection, target: Database, ended: Edge) -> Edge:
     """(6). Where the log ends now."""
 
     def action(connection: Connection) -> tuple[Entry, None]:
@@ -195,8 +213,8 @@ def _end(hub: Hub, alone: Connection, target: Database, ended: Edge) -> Edge:
             raise _written_meanwhile(hub)
         moved.add(connection, [Move(LEFT, target.place)], _now(hub))
         _step("end-written")
-        data: dict[str, Json] = {"from": hub.database.where, "to": target.where}
-        return hub.entry("hub.leaving", "hub", data), None
+        data = {"from": hub.database.where, "to": target.where, PLACE: target.place}
+        return hub.entry("hub.leaving", "hub", data | _blob_places(way)), None
 
     hub.log.commit_alone(alone, action)
     _step("ended")
@@ -236,14 +254,15 @@ def _arrive(hub: Hub, way: Route, target: Database, source: Connection) -> None:
         target.check_exists()
         target.bring_up_to_date()
         with target.writing() as connection, connection.begin():
-            arrives = moved.comes_from(moved.history(connection)) is not None
-            if arrives:
+            moves, ended = moved.history(connection), checks.edge(source)
+            # Not by what its rows say last: whoever may only add some could say that it counts.
+            whole = Move(ARRIVING, hub.database.place) in moves
+            if whole and not checks.holds(connection, ended):
                 row_copies.copy_end(source, connection)
-            ended = checks.edge(source)
-            if not checks.holds(connection, ended):
+            if not whole or not checks.holds(connection, ended):
                 raise _not_there(target, ended)
-            if arrives:
-                moved.add(connection, rest, _now(hub))
+            since = moves[max(n for n, one in enumerate(moves) if one.what == ARRIVING) :]
+            moved.add(connection, [one for one in rest if one not in since], _now(hub))
 
 
 def _not_there(target: Database, ended: Edge) -> FailedError:
@@ -273,14 +292,17 @@ def _log_move(there: Hub, ended: Edge, places: Mapping[str, Json]) -> None:
         there.commit(action)
 
 
-def _move_blobs(hub: Hub, way: Route, copies: BlobCopies, told: Progress) -> Moved:
+def _move_blobs(
+    hub: Hub, way: Route, copies: BlobCopies, told: Progress, begins: Callable[[], None]
+) -> Moved:
     """The same of blobs alone: what others add meanwhile is copied, until nothing was added."""
     with hub.reading() as connection:
-        kept, ended = moved.blobs_at(moved.history(connection)), checks.edge(connection)
+        kept, ended = whereabouts.blobs_at(connection), checks.edge(connection)
     if kept == way.there.blobs_place:
         settings_file.change(way.here, way.values)
         return Moved(ended, again=True)
     _check(hub, way, None, copies)
+    begins()
     way.there.claim_blobs()
     for _ in range(TRIES):
         with hub.reading() as connection:
@@ -311,14 +333,14 @@ def _say_blobs(hub: Hub, way: Route, ended: Edge) -> None:
 def _blob_places(way: Route) -> dict[str, Json]:
     if not way.moves_blobs:
         return {}
-    return {"blobs_from": way.here.blobs_place, "blobs_to": way.there.blobs_place}
+    return {"blobs_from": way.here.blobs_place, BLOBS_TO: way.there.blobs_place}
 
 
 def _is_there(hub: Hub) -> Moved:
     """Nothing is to be moved: what an earlier run left undone is, at most, copies."""
     hub.copy_metadata()
     with hub.reading() as connection:
-        return Moved(checks.edge(connection), again=True)
+        return Moved(checks.edge(connection), already=True)
 
 
 class _SaidError(Exception):

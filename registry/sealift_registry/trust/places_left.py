@@ -20,6 +20,7 @@ from sealift_registry.audit.newest_checkpoint import NewestCheckpoint
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.home import Home
+from sealift_registry.trust import whereabouts
 from sealift_registry.trust.hub import newest_note
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Repository
@@ -53,8 +54,8 @@ def check(home: Home, database: Database, connection: Connection) -> None:
     known = _known(home)
     if not known:  # nearly always
         return
-    moves = moved.history(connection)
-    if moved.went_to(moves) is not None or moved.comes_from(moves) is not None:
+    arrives = moved.comes_from(moved.history(connection)) is not None
+    if arrives or whereabouts.went_to(connection) is not None:
         return
     for one in known:
         if not _holds(connection, one):
@@ -67,8 +68,7 @@ def learn(home: Home, online: OnlineKeys, connection: Connection) -> None:
     Raises:
         FailedError: it could not be kept.
     """
-    moves = moved.history(connection)
-    whereto = moved.went_to(moves)
+    whereto = whereabouts.went_to(connection)
     if whereto is None:
         return
     note = newest_note(connection)

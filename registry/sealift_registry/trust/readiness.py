@@ -12,9 +12,9 @@ from contextlib import suppress
 from sqlalchemy import Connection
 from sqlalchemy.exc import NoResultFound
 
-from sealift_registry.audit import admission, moved, newest_checkpoint, restored_backup
+from sealift_registry.audit import admission, newest_checkpoint, restored_backup
 from sealift_registry.storage.writable import is_read_only
-from sealift_registry.trust import places_left
+from sealift_registry.trust import places_left, whereabouts
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
@@ -40,7 +40,7 @@ def check(hub: Hub, connection: Connection, *, replaces_key: bool = False) -> No
         MovedHubError: the hub is elsewhere.
         RestoredError: the database is a restored backup.
     """
-    elsewhere = moved.refusal(connection, hub.home.blobs_place)
+    elsewhere = whereabouts.refusal(connection, hub.home.blobs_place)
     if elsewhere is not None:
         raise elsewhere
     if not replaces_key:
