@@ -14,8 +14,7 @@ Three filters are no list of an index's own:
 
 All are found by going from one value of an index to the next, and not through all of its rows.
 
-Where lists meet is spelled twice. SQLite goes along all parts of an INTERSECT at once; PostgreSQL
-would first read each of them whole. There they are sorted and joined, and it goes along both.
+Where lists meet is spelled twice: no engine goes along both spellings (`storage.along_indexes`).
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, Connection, TextClause, bindparam, text
 
+from sealift_registry.storage import along_indexes
 from sealift_registry.storage.schema import Text
 from sealift_signing.transparency.question import KEY, Question
 
@@ -66,13 +66,6 @@ _ROWS = text(f"""
 """).bindparams(bindparam("first", type_=Text()), bindparam("last", type_=Text()))  # noqa: S608 - our own words
 
 
-_OTHER_WAYS = ("seqscan", "bitmapscan", "nestloop", "hashjoin", "hashagg", "sort")
-_ALONG_INDEXES = text(
-    "SELECT " + ", ".join(f"set_config('enable_{way}', 'off', true)" for way in _OTHER_WAYS)
-)
-"""PostgreSQL reads a list whole where it takes it for short, as it does until it has counted."""
-
-
 class PageBounds(NamedTuple):
     """Where a page lies: up to `limit` rows, from the newest or the oldest, `beyond` that row."""
 
@@ -83,10 +76,7 @@ class PageBounds(NamedTuple):
 
 def page(connection: Connection, question: Question, place: PageBounds) -> TextClause:
     """The query of a page: the number, the hash and the body of each row that matches."""
-    kind = _Query
-    if connection.dialect.name == "postgresql":
-        kind = _MergedQuery
-        connection.execute(_ALONG_INDEXES)
+    kind = _MergedQuery if along_indexes.joins(connection) else _Query
     made = kind(place, *_among(connection, question, place))
     lists = [made.family(_types(connection, question))] if _is_family(question) else []
     if question.actor is not None:
@@ -119,7 +109,7 @@ class _Query:
         self._sorted = f"ORDER BY seq {'DESC' if place.newest_first else 'ASC'}"
         self._values: list[BindParameter[Any]] = []
         self._limit = self._bound(place.limit)
-        # One pair of bounds: of two lower ones SQLite would go by either, and pass over rows.
+        # One pair of bounds: of two lower ones an engine may go by either, and pass over rows.
         self._among = f"seq BETWEEN {self._bound(first)} AND {self._bound(last)}"
 
     def column(self, name: str, value: str) -> _List:
@@ -179,7 +169,7 @@ class _Query:
 
 
 class _MergedQuery(_Query):
-    """The same in PostgreSQL, which is left no other way than along the lists.
+    """The same, where lists that meet are joined.
 
     Each is in order, and so cannot be dissolved into a filter on all rows of the log; and a row's
     own columns are looked at last, by its number.

@@ -7,16 +7,13 @@ from collections.abc import Iterator
 from sqlalchemy import Column, ForeignKey, Index, Table, text
 from sqlalchemy.sql.elements import TextClause
 
-from sealift_registry.storage.schema import BytesType, Number, Text, metadata, only_on
+from sealift_registry.storage import along_indexes
+from sealift_registry.storage.schema import BY_KEY, BytesType, Number, Text, metadata
 
 
 def _in_order(name: str, what: str | TextClause) -> Iterator[Index]:
-    """An index of entries by `what`, in which those of one value lie in the order of the log.
-
-    SQLite keeps each row's key in every index, behind what the index is by; others are told to.
-    """
-    yield only_on("sqlite", Index(f"ix_log_entry_{name}", what))
-    yield only_on("postgresql", Index(f"ix_log_entry_{name}_seq", what, "seq"))
+    """An index of entries by `what`, in which those of one value lie in the order of the log."""
+    return along_indexes.in_order(f"ix_log_entry_{name}", what, "seq")
 
 
 log_entry = Table(
@@ -47,7 +44,7 @@ log_term = Table(
     Column("value", Text, primary_key=True),
     Column("seq", Number, ForeignKey("log_entry.seq"), primary_key=True, autoincrement=False),
     Index(None, "seq"),
-    sqlite_with_rowid=False,
+    **BY_KEY,
 )
 """The words an entry is found by: `person`, `model`, `medium`, `transfer` …"""
 
@@ -59,7 +56,7 @@ log_tile = Table(
     # Before the hashes, so that the next level's hashes are read without reading whole tiles.
     Column("root", BytesType, nullable=False),
     Column("hashes", BytesType, nullable=False),
-    sqlite_with_rowid=False,
+    **BY_KEY,
 )
 """Full tiles of the tree, 256 hashes each (C2SP tlog-tiles), with the root over them."""
 

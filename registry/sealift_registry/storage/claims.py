@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
@@ -41,6 +42,45 @@ class Claim(Protocol):
     def let_go(self) -> None:
         """Let others have it."""
         ...
+
+
+class Claims(Protocol):
+    """One way of having claims: lock files, or locks at a server."""
+
+    def take(self, name: str, words: str) -> Claim | None:
+        """The claim of this name, told to others in these `words`; None while another has it.
+
+        Raises:
+            FailedError: the lock could not be made.
+        """
+        ...
+
+    def holder(self, name: str) -> str:
+        """Who has it, in words; empty where that is not known."""
+        ...
+
+
+class Claiming:
+    """What every kind of database does about claims; `made` gives its way of having them."""
+
+    def __init__(self, made: Callable[[], Claims]) -> None:
+        self._made = made
+
+    @cached_property
+    def _claims(self) -> Claims:
+        return self._made()
+
+    def claim(self, name: str, words: str, patience: float = 0.0) -> Claim | None:
+        """Be the only process of the hub that works at `name`, or None while another does.
+
+        Raises:
+            FailedError: the lock could not be made.
+        """
+        return within(patience, lambda: self._claims.take(name, words))
+
+    def holder(self, name: str) -> str:
+        """Who works at `name`, in words; empty where that is not known."""
+        return self._claims.holder(name)
 
 
 class FileClaim:

@@ -29,15 +29,14 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sealift_migrations import current, newest
 from sealift_migrations.postgres_session import LOCK_CLASS, WRITERS
 from sealift_registry.storage import (
-    claims,
     database,
     postgres_address,
     postgres_pooler,
     postgres_words,
 )
-from sealift_registry.storage.claims import FileClaims
+from sealift_registry.storage.claims import Claiming, FileClaims
 from sealift_registry.storage.postgres_address import connecting, noted, parse_url, shown
-from sealift_registry.storage.postgres_claims import PostgresClaim, PostgresClaims
+from sealift_registry.storage.postgres_claims import PostgresClaims
 from sealift_registry.storage.postgres_settings import (
     TRUSTED,
     UNTIL_ALL_COMMITTED,
@@ -174,7 +173,7 @@ def _begin(connection: Connection) -> None:
         raise database.not_alone(shown(connection.engine.url))
 
 
-class PostgresDatabase:
+class PostgresDatabase(Claiming):
     """The hub's database at `url`, such as `postgresql://sealift@db.example/sealift`.
 
     Claims are taken in the folder `claimed`, too, where there is one: a lost server lets nobody in
@@ -190,30 +189,14 @@ class PostgresDatabase:
     ) -> None:
         self.url = parse_url(url, named)
         self.where = shown(self.url)
-        self._claimed = claimed
+        files = FileClaims(claimed) if claimed else None
+        super().__init__(lambda: PostgresClaims(open_sessions(self.url), self.where, files))
         self.place = noted(self.url)
 
     @cached_property
     def engine(self) -> Engine:
         """The engine of the server, made when it is first asked for (`open_postgres`)."""
         return open_postgres(self.url)
-
-    @cached_property
-    def _claims(self) -> PostgresClaims:
-        files = FileClaims(self._claimed) if self._claimed else None
-        return PostgresClaims(open_sessions(self.url), self.where, files)
-
-    def claim(self, name: str, words: str, patience: float = 0.0) -> PostgresClaim | None:
-        """By an advisory lock, held by a session of its own.
-
-        Raises:
-            FailedError: the server cannot be asked.
-        """
-        return claims.within(patience, lambda: self._claims.take(name, words))
-
-    def holder(self, name: str) -> str:
-        """As its session is called."""
-        return self._claims.holder(name)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -50,6 +50,9 @@ def only_on(dialect: str, index: Index) -> Index:
     return index
 
 
+BY_KEY: dict[str, Any] = {"sqlite_with_rowid": False}
+"""Of a table whose rows lie in the order of their key, and not beside an index of it."""
+
 MOST = 200
 """Characters of a row's key that are shown."""
 

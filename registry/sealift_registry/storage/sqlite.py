@@ -20,8 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from sealift_migrations import current, newest, upgrade
-from sealift_registry.storage import claims, database
-from sealift_registry.storage.claims import FileClaim, FileClaims
+from sealift_registry.storage import database
+from sealift_registry.storage.claims import Claiming, FileClaims
 from sealift_registry.storage.writable import check_writable, is_read_only
 from sealift_signing import disk, locks
 from sealift_signing.errors import FailedError
@@ -44,7 +44,7 @@ _SETTINGS = (
 )
 
 
-class SqliteDatabase:
+class SqliteDatabase(Claiming):
     """The database file at `path`, whose writers queue at the lock file `lock`.
 
     The file lock comes before SQLite's own: of eight processes that waited at that alone, some were
@@ -60,24 +60,12 @@ class SqliteDatabase:
         self.where = str(path)
         self.place = str(path.absolute())
         self._lock = lock
-        self._claims = FileClaims(claimed or lock.with_name("claims"))
+        super().__init__(lambda: FileClaims(claimed or lock.with_name("claims")))
 
     @cached_property
     def engine(self) -> Engine:
         """The engine of the file, opened when it is first asked for (`open_sqlite`)."""
         return open_sqlite(self.path)
-
-    def claim(self, name: str, words: str, patience: float = 0.0) -> FileClaim | None:
-        """By a lock file in the home.
-
-        Raises:
-            FailedError: it could not be made.
-        """
-        return claims.within(patience, lambda: self._claims.take(name, words))
-
-    def holder(self, name: str) -> str:
-        """As its lock file says."""
-        return self._claims.holder(name)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
