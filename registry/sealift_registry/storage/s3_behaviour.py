@@ -139,7 +139,8 @@ def is_refused(bad: Exception) -> bool:
     """
     if s3_faults.passes(bad) or s3_faults.status_of(bad) not in {400, 501}:
         return False
-    return s3_faults.said(bad, "").code == "blobs-failed"  # nothing else is known to be meant
+    # Nothing else is known to be meant.
+    return s3_faults.said(bad, "").code in {"blobs-failed", "blobs-request-refused"}
 
 
 _ONCE = {"IfNoneMatch": "*"}

@@ -21,7 +21,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from sealift_registry.storage import s3_behaviour, s3_faults, s3_owner, s3_sending
+from sealift_registry.storage import s3_behaviour, s3_faults, s3_lists, s3_owner, s3_sending
 from sealift_registry.storage.s3_address import S3Address
 from sealift_registry.storage.s3_behaviour import Behaviour, PartsBehaviour
 from sealift_registry.storage.s3_calls import ASKED, HANDS, Calls, Patience
@@ -419,20 +419,8 @@ class S3Blobs:
             yield from page
 
     def _pages(self) -> Iterator[list[tuple[str, int]]]:
-        """Every blob with its size, by pages; each page goes on behind the last key before it."""
-        folder, last = self.address.key("sha256/"), ""
-        while True:
-            more = {"StartAfter": last} if last else {}
-            with self.calls.told():
-                page = self.calls.ask("list_objects_v2", Prefix=folder, **more)
-            found = [one for one in page.get("Contents", ()) if one["Key"] > last]
-            named = ((str(one["Key"]).removeprefix(folder), int(one["Size"])) for one in found)
-            yield [(name, size) for name, size in named if SHA256.matches(name)]
-            if not page.get("IsTruncated"):
-                return
-            if not found:  # it says the same again and again
-                raise _list_ends_nowhere(self.where)
-            last = str(found[-1]["Key"])
+        """Every blob with its size, by pages."""
+        return s3_lists.blobs(self.calls, self.address.key("sha256/"))
 
     def sweep(self) -> int:
         """Abort uploads in parts of ours that nobody goes on with; once a day it is looked."""
@@ -451,16 +439,13 @@ class S3Blobs:
     def sweep_now(self) -> int:
         """The same at once; how many were aborted."""
         folder, swept = self.address.key("sha256/"), 0
-        with self.calls.told():
-            for upload in s3_sending.uploads(self.calls, folder):
-                key, since = str(upload["Key"]), upload["Initiated"]
-                ours = SHA256.matches(key.removeprefix(folder))
-                if ours and datetime.now(UTC) - since > ABANDONED:
-                    with suppress(Exception):
-                        self.calls.ask(
-                            "abort_multipart_upload", Key=key, UploadId=upload["UploadId"]
-                        )
-                        swept += 1
+        for upload in s3_lists.uploads(self.calls, folder):
+            key, since = str(upload["Key"]), upload["Initiated"]
+            ours = key.startswith(folder) and SHA256.matches(key.removeprefix(folder))
+            if ours and datetime.now(UTC) - since > ABANDONED:
+                with suppress(Exception):
+                    self.calls.ask("abort_multipart_upload", Key=key, UploadId=upload["UploadId"])
+                    swept += 1
         return swept
 
     def missing(self, digest: str) -> NotFoundError:
@@ -472,15 +457,6 @@ class S3Blobs:
             next_step="Find out what is lost, and bring it back: sealift blobs fsck, then sealift "
             "blobs mend",
         )
-
-
-def _list_ends_nowhere(where: str) -> FailedError:
-    return FailedError(
-        "blobs-list-endless",
-        f"The store of blobs {where} lists the same blobs again and again.",
-        subject=where,
-        next_step="Use another S3 server, or a newer release of it.",
-    )
 
 
 def _done() -> None:

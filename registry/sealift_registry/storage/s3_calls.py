@@ -13,11 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sealift_registry.storage import s3_faults
+from sealift_registry.storage import s3_answers, s3_faults
 from sealift_registry.storage.s3_address import S3Address
 from sealift_signing.errors import FailedError
 
@@ -60,6 +61,7 @@ class Patience:
             together.
         first: the seconds before the second attempt; each further wait is up to twice as long.
         longest: the most seconds between two attempts.
+        unanswered: how long calls are tried again of a server that this process never reached.
         attempts: those of botocore's own, for each of ours.
         connect, read: seconds without a word after which a connection is given up.
         clock, sleep: the machine's; tests have their own.
@@ -68,6 +70,7 @@ class Patience:
     seconds: float = 90.0
     first: float = 0.2
     longest: float = 8.0
+    unanswered: float = 5.0
     attempts: int = 3
     connect: float = 10.0
     read: float = 60.0
@@ -89,8 +92,13 @@ class Waiting:
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
-        self._ends = patience.clock() + patience.seconds
+        self._begun = patience.clock()
+        self._ends = self._begun + patience.seconds
         self._next = patience.first
+
+    def waited(self) -> float:
+        """Seconds since the call began."""
+        return self._patience.clock() - self._begun
 
     def goes_on(self) -> bool:
         """Wait a while; False where there is no patience left.
@@ -119,9 +127,11 @@ class Outage:
         self._patience = patience
         self._lock = threading.Lock()
         self._since = self._last = float("-inf")
+        self.answered = False
+        """Whether the server ever did."""
 
-    def goes_on(self) -> bool:
-        """Take note that a call failed; False where the server had its time.
+    def goes_on(self, most: float) -> bool:
+        """Take note that a call failed; False where the server had its time: `most` seconds.
 
         What failed long before is forgotten: nobody asked meanwhile.
         """
@@ -130,12 +140,13 @@ class Outage:
             if now - self._last > patience.seconds + patience.one_attempt:
                 self._since = now
             self._last = now
-            return now - self._since < patience.seconds
+            return now - self._since < most
 
     def ended(self) -> None:
         """Take note that the server answered."""
         with self._lock:
             self._last = float("-inf")
+            self.answered = True
 
 
 class Calls:
@@ -146,6 +157,7 @@ class Calls:
         self.patience = patience
         self._outage = Outage(patience)
         self._one_at_a_time = threading.Lock()
+        self._seen = threading.local()  # the body that botocore is at, to be closed where it fails
 
     @cached_property
     def client(self) -> Any:  # noqa: ANN401 - botocore makes its classes while it runs
@@ -178,6 +190,7 @@ class Calls:
                     tcp_keepalive=True,
                 ),
             )
+            made.meta.events.register("before-parse.s3", self._look)
             if address.endpoint:
                 made.meta.events.register("before-call.s3", _stay_here)
             self.__dict__["client"] = made  # before another thread may look
@@ -194,28 +207,93 @@ class Calls:
 
         Raises:
             Exception: botocore's own, where to ask again makes no sense; `told` says it.
-            FailedError: a page for people came back.
+            FailedError: nothing came back, or what is no answer (`s3_answers`).
         """
-        waiting, call = self.patience.waiting(), getattr(self.client, operation)
+        waiting, where = self.patience.waiting(), self.address.where
         while True:
             try:
-                answer: dict[str, Any] = call(Bucket=self.address.bucket, **given)
+                answer = self._once(operation, given)
+            except s3_answers.UNREADABLE as bad:
+                self._outage.ended()
+                _close(getattr(self._seen, "body", None))
+                raise s3_answers.unread(bad, where) from bad
             except Exception as bad:
                 if not passes(bad):
                     if s3_faults.status_of(bad):
                         self._outage.ended()
                     raise
-                if not (self._outage.goes_on() and waiting.goes_on()):
+                if not self._asks_again(bad, waiting):
+                    if isinstance(bad, OSError):  # else it would be taken for one of a disk
+                        raise s3_faults.said(bad, where) from bad
                     raise
                 continue
-            if s3_faults.is_html(answer) and operation != "get_object":
-                raise s3_faults.said(_PageError(answer), self.address.where)
             self._outage.ended()
+            if s3_faults.is_html(answer) and operation != "get_object":
+                raise s3_faults.said(_PageError(answer), where)
+            try:
+                s3_answers.check(operation, answer, where)
+            except FailedError:
+                _close(answer.get("Body"))
+                raise
             return answer
+
+    def _once(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+        bucket, client = self.address.bucket, self.client
+        try:
+            answer: dict[str, Any] = getattr(client, operation)(Bucket=bucket, **given)
+        except Exception as bad:
+            worded = operation != "head_object" or s3_faults.has_word(bad)
+            if worded or s3_faults.status_of(bad) not in _WITHOUT_A_WORD:
+                raise
+            self._learn_word(given["Key"])
+            raise
+        return answer
+
+    def _learn_word(self, key: str) -> None:
+        """Raise why an answer without a body was a refusal: the same is asked for with one.
+
+        What is refused to HEAD alone stays what it was.
+        """
+        try:
+            answer = self.client.get_object(Bucket=self.address.bucket, Key=key, Range="bytes=0-0")
+        except Exception as bad:
+            if s3_faults.has_word(bad):
+                raise
+            return
+        _close(answer.get("Body"))
+
+    def _asks_again(self, bad: Exception, waiting: Waiting) -> bool:
+        """Wait a while; False where it is to be told.
+
+        Who was never reached by this process is not waited for as one who is gone for a while is:
+        it is an address that is wrong, more often than not, and somebody sits there.
+        """
+        most = self.patience.seconds
+        if s3_faults.never_arrived(bad) and not self._outage.answered:
+            most = min(most, self.patience.unanswered)
+        has_time = waiting.waited() < most
+        return self._outage.goes_on(most) and has_time and waiting.goes_on()
+
+    def _look(self, response_dict: dict[str, Any], **_: object) -> None:
+        self._seen.body = response_dict["body"]
+        try:
+            s3_answers.look(response_dict, self.address.where)
+        except FailedError:
+            _close(self._seen.body)
+            raise
 
     def told(self) -> _Told:
         """Where botocore's errors become ours."""
         return _Told(self.address.where)
+
+
+def _close(body: Any) -> None:  # noqa: ANN401 - botocore's, or bytes that were read already
+    with suppress(Exception):
+        body.close()
+
+
+_WITHOUT_A_WORD = frozenset({301, 307, 400, 401, 403})
+"""To HEAD no body is answered, and so no word: expired, skewed and forbidden look the same."""
 
 
 def _stay_here(params: dict[str, Any], **_: object) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 
-from sealift_registry.storage import s3_behaviour, s3_owner
+from sealift_registry.storage import s3_answers, s3_behaviour, s3_owner
 from sealift_registry.storage.s3_behaviour import Heed
 from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_registry.storage.s3_calls import Patience
@@ -70,12 +69,11 @@ def _reached(store: S3Blobs) -> Iterator[Finding]:
 def _clock(store: S3Blobs) -> Iterator[Finding]:
     with store.calls.told():
         answer = store.calls.ask("list_objects_v2", MaxKeys=1)
-    said = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
-    try:
-        apart = abs(datetime.now(UTC) - parsedate_to_datetime(said))
-    except (TypeError, ValueError):
+    said = s3_answers.server_time(answer)
+    if said is None:
         yield Finding("clock", "weak", "The server does not tell its time.")
         return
+    apart = abs(datetime.now(UTC) - said)
     if apart > APART:
         seconds = int(apart.total_seconds())
         yield Finding(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from socket import gaierror
 from typing import Any
 
 from sealift_signing.drawing import word
@@ -24,6 +25,9 @@ PASSES = frozenset(
 """Codes of servers that say: later."""
 PASSING_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504})
 _NOT_THERE = frozenset({"NoSuchKey", "NotFound", "404", "NoSuchVersion"})
+_NOT_ALLOWED = 405
+_LONGEST_WORD = 100
+"""Characters of a server's word that are shown."""
 _EXISTS = frozenset({"PreconditionFailed", "412"})
 _WRONG_BYTES = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest"})
 
@@ -36,7 +40,13 @@ def response_of(error: BaseException) -> dict[str, Any]:
 
 def code_of(error: BaseException) -> str:
     """The server's own word for what is wrong."""
-    return str(response_of(error).get("Error", {}).get("Code", ""))
+    found = response_of(error).get("Error")
+    return str(found.get("Code") or "") if isinstance(found, dict) else ""
+
+
+def has_word(error: BaseException) -> bool:
+    """Whether there is a word: to HEAD there is only the status, which botocore has as a word."""
+    return code_of(error) not in {"", str(status_of(error))}
 
 
 def status_of(error: BaseException) -> int:
@@ -51,9 +61,17 @@ def is_html(answer: dict[str, Any]) -> bool:
 
 
 def is_missing(error: BaseException) -> bool:
-    """Whether the server says that the object is not there; not of a bucket, nor of a page."""
-    there = status_of(error) in {0, 404} and not is_html(response_of(error))
-    return there and code_of(error) in _NOT_THERE
+    """Whether the server says that the object is not there; not of a bucket, nor of a page.
+
+    Where the newest version is a mark that it was deleted, some answer 405.
+    """
+    answer = response_of(error)
+    if is_html(answer):
+        return False
+    if status_of(error) == _NOT_ALLOWED:
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        return str(headers.get("x-amz-delete-marker", "")).lower() == "true"
+    return status_of(error) in {0, 404} and code_of(error) in _NOT_THERE
 
 
 def exists(error: BaseException) -> bool:
@@ -85,6 +103,24 @@ _CUT = {
 """Errors of botocore and urllib3 after which nobody knows what the server did."""
 
 
+def never_arrived(error: BaseException) -> bool:
+    """Whether nobody was reached: refused, no such name, no way there."""
+    return type(error).__name__ in _UNREACHED or (
+        isinstance(error, OSError)
+        and (isinstance(error, gaierror) or error.errno in _NO_WAY)
+        and not status_of(error)
+    )
+
+
+_UNREACHED = {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError"}
+_NO_WAY = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN}
+
+
+def denies(code: str) -> bool:
+    """Whether this word of a server's means that these credentials are of no use for that."""
+    return _SAID.get(code) in {_skewed, _region, _expired, _unknown, _forbidden}
+
+
 def said(error: BaseException, where: str) -> FailedError:
     """The error for what went wrong at the store `where`."""
     answer, code, status = response_of(error), code_of(error), status_of(error)
@@ -96,14 +132,16 @@ def said(error: BaseException, where: str) -> FailedError:
     found = _SAID.get(code) or _SAID.get(kind) or _SAID.get(str(status))
     if found is None and (status in PASSING_STATUSES or code in PASSES):
         found = _SAID["busy"]
-    if found is None and kind in _CUT:
+    if found is None and never_arrived(error):
+        found = _unreachable
+    if found is None and (kind in _CUT or isinstance(error, OSError)):
         found = _SAID["cut"]
     if found is not None:
         return found(where)
     words = code or kind
     return FailedError(
         "blobs-failed",
-        f"The store of blobs {where} answered {word(words)}.",
+        f"The store of blobs {where} answered {word(words, _LONGEST_WORD)}.",
         subject=where,
         next_step="Find it in your S3 server's documentation, and see: sealift blobs check",
     )
@@ -236,6 +274,39 @@ def _html(where: str) -> FailedError:
     )
 
 
+def no_ranges(where: str) -> FailedError:
+    """The error for a server that gives whole objects only."""
+    return FailedError(
+        "blobs-no-ranges",
+        f"The store of blobs {where} does not give parts of what it holds, which large models "
+        "need.",
+        subject=where,
+        next_step="Use another S3 server, or remove the proxy that takes Range away.",
+    )
+
+
+def _archived(where: str) -> FailedError:
+    return FailedError(
+        "blobs-archived",
+        f"The store of blobs {where} has moved a blob to an archive (Glacier), from where it is "
+        "not read at once.",
+        subject=where,
+        next_step="Have it restored from the archive, and take the prefix out of the bucket's "
+        "lifecycle rules; `sealift blobs fsck` names all that cannot be read.",
+    )
+
+
+def _not_taken(where: str) -> FailedError:
+    return FailedError(
+        "blobs-request-refused",
+        f"The store of blobs {where}, or a proxy before it, does not take a request as S3 has it, "
+        "whoever asks.",
+        subject=where,
+        next_step="Check that blobs.endpoint in settings.toml is the address of the S3 API, and "
+        "what the proxy lets pass: HEAD, PUT, DELETE, Range, Expect, and 8 MiB at once.",
+    )
+
+
 _SAID: dict[str, Callable[[str], FailedError]] = {
     "RequestTimeTooSkewed": _skewed,
     **dict.fromkeys(
@@ -248,10 +319,14 @@ _SAID: dict[str, Callable[[str], FailedError]] = {
     **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError"), _nobody),
     **dict.fromkeys(("ProfileNotFound", "CredentialRetrievalError"), _nobody),
     **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"), _unknown),
-    **dict.fromkeys(("AccessDenied", "AllAccessDisabled", "403", "401", "405"), _forbidden),
+    **dict.fromkeys(("AccessDenied", "AllAccessDisabled", "403", "401"), _forbidden),
+    **dict.fromkeys(("Forbidden", "Unauthorized", "UnauthorizedAccess"), _forbidden),
+    **dict.fromkeys(("MethodNotAllowed", "NotImplemented", "405", "501"), _not_taken),
+    **dict.fromkeys(("MissingContentLength", "407", "411", "413", "414", "417", "431"), _not_taken),
+    **dict.fromkeys(("InvalidRange", "416"), no_ranges),
+    **dict.fromkeys(("InvalidObjectState", "ObjectNotInActiveTierError"), _archived),
     "NoSuchBucket": _no_bucket,
-    **dict.fromkeys(("EndpointConnectionError", "ConnectTimeoutError"), _unreachable),
-    "ProxyConnectionError": _unreachable,
+    **dict.fromkeys(sorted(_UNREACHED), _unreachable),
     "SSLError": _tls,
     "busy": _busy,
     "cut": _cut,

@@ -14,6 +14,7 @@ from sealift_registry.storage import s3_faults
 from sealift_registry.storage.s3_address import S3Address
 from sealift_registry.storage.s3_behaviour import Behaviour
 from sealift_registry.storage.s3_calls import Calls, Patience
+from sealift_registry.storage.s3_reading import open_object
 from sealift_registry.storage.s3_sending import send_small
 from sealift_signing.drawing import word
 from sealift_signing.errors import FailedError, RefusedError
@@ -69,17 +70,17 @@ def owner(calls: Calls) -> str | None:
     """
     key = calls.address.key(MARKER)
     try:
-        answer = calls.ask("get_object", Key=key)
+        _, source = open_object(calls, key)
     except Exception as bad:
         if s3_faults.is_missing(bad):
             return None
         raise
-    with answer["Body"] as body:
-        data = body.read(LONGEST)
+    with source:
+        data = source.read(LONGEST)
     try:
         said: Any = json.loads(data)
         found = said["organisation"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         found = None
     if not isinstance(found, str) or not SHA256.matches(found):
         raise RefusedError(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sealift_registry.storage import s3_faults
+from sealift_registry.storage import s3_answers, s3_faults
 from sealift_registry.storage.s3_calls import Calls, cut_off
 from sealift_registry.storage.s3_sending import PART
 from sealift_signing.errors import FailedError
@@ -116,11 +116,17 @@ def _first(calls: Calls, key: str, into: memoryview) -> tuple[Found, int]:
         except Exception as bad:
             if s3_faults.status_of(bad) != _NO_SUCH_RANGE:
                 raise
-            answer = calls.ask("head_object", Key=key)  # it is empty
-            return Found(key, 0, answer["ETag"]), 0
-        found = Found(key, _size(calls, answer), str(answer.get("ETag", "")))
+            answer = calls.ask("head_object", Key=key)
+            if answer["ContentLength"]:  # it is not empty
+                raise s3_faults.no_ranges(calls.address.where) from bad
+            return Found(key, 0, s3_answers.tag(answer)), 0
+        try:
+            found = Found(key, _size(calls, answer), s3_answers.tag(answer))
+        except FailedError:
+            answer["Body"].close()
+            raise
         wanted = min(found.size, RANGE)
-        count = _read(answer["Body"], into[:wanted])
+        count = _read(answer["Body"], into[:wanted], calls.address.where)
         if count < wanted and count:  # the rest of it, with the tag that it had
             count += len(_range(calls, found, count, into[count:wanted]))
         if count == wanted:
@@ -134,13 +140,15 @@ _NO_SUCH_RANGE = 416
 
 def _size(calls: Calls, answer: dict[str, Any]) -> int:
     """How large the whole object is, by what was answered to a question for its beginning."""
-    said = str(answer.get("ContentRange", "")).rpartition("/")[2]
-    if said.isdecimal():
-        return int(said)
-    length = int(answer.get("ContentLength", -1))
-    if not 0 <= length <= RANGE:  # all of it: it was not asked for
-        raise _no_ranges(calls.address.where)
-    return length
+    part = s3_answers.part(answer)
+    if part is not None:
+        if part[0] != 0:
+            raise s3_faults.no_ranges(calls.address.where)
+        return part[2]
+    length = answer.get("ContentLength")
+    if length is None or length > RANGE:  # all of it: it was not asked for
+        raise s3_faults.no_ranges(calls.address.where)
+    return int(length)
 
 
 def _range(calls: Calls, found: Found, start: int, room: memoryview) -> memoryview:
@@ -164,18 +172,21 @@ def _some(calls: Calls, found: Found, start: int, room: memoryview) -> int:
     try:
         answer = calls.ask("get_object", Key=found.key, Range=f"bytes={start}-{end - 1}", **match)
     except Exception as bad:
-        if s3_faults.exists(bad) or s3_faults.is_missing(bad):
+        gone = s3_faults.exists(bad) or s3_faults.is_missing(bad)
+        if gone or s3_faults.status_of(bad) == _NO_SUCH_RANGE:  # it became shorter
             raise _changed(calls.address.where, found.key) from bad
         raise
-    said = str(answer.get("ContentRange", ""))
-    if not said.startswith(f"bytes {start}-"):
-        raise _no_ranges(calls.address.where)
-    if answer.get("ETag", found.etag) != found.etag or not said.endswith(f"/{found.size}"):
+    part = s3_answers.part(answer)
+    if part is None or part[0] != start:
+        answer["Body"].close()
+        raise s3_faults.no_ranges(calls.address.where)
+    if (s3_answers.tag(answer) or found.etag) != found.etag or part[2] != found.size:
+        answer["Body"].close()
         raise _changed(calls.address.where, found.key)
-    return _read(answer["Body"], room)
+    return _read(answer["Body"], room, calls.address.where)
 
 
-def _read(body: Any, room: memoryview) -> int:  # noqa: ANN401 - botocore's
+def _read(body: Any, room: memoryview, where: str) -> int:  # noqa: ANN401 - botocore's
     """How many bytes of an answer came, up to the length of `room`; then it is over."""
     count = 0
     try:
@@ -185,6 +196,8 @@ def _read(body: Any, room: memoryview) -> int:  # noqa: ANN401 - botocore's
                 break
             count += got
     except Exception as bad:
+        if isinstance(bad, s3_answers.UNREADABLE):
+            raise s3_answers.unread(bad, where) from bad
         if not s3_faults.passes(bad):
             raise
     finally:
@@ -200,14 +213,4 @@ def _changed(where: str, key: str) -> FailedError:
         f"The blob {name[:12]} at {where} was replaced or removed while it was read.",
         subject=name,
         next_step="Find out who else writes to that bucket, and run it again.",
-    )
-
-
-def _no_ranges(where: str) -> FailedError:
-    return FailedError(
-        "blobs-no-ranges",
-        f"The store of blobs {where} does not give parts of what it holds, which large models "
-        "need.",
-        subject=where,
-        next_step="Use another S3 server, or remove the proxy that takes Range away.",
     )

@@ -11,7 +11,6 @@ import os
 import stat
 import zlib
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -245,21 +244,6 @@ class Sending:
             self.calls.client.abort_multipart_upload(
                 Bucket=self.calls.address.bucket, Key=self.key, UploadId=self._upload
             )
-
-
-def uploads(calls: Calls, folder: str) -> Iterator[dict[str, Any]]:
-    """Every upload in parts that was begun below `folder` and neither completed nor aborted."""
-    markers: dict[str, str] = {}
-    while True:
-        page = calls.ask("list_multipart_uploads", Prefix=folder, **markers)
-        yield from page.get("Uploads", ())
-        following = {
-            "KeyMarker": str(page.get("NextKeyMarker", "")),
-            "UploadIdMarker": str(page.get("NextUploadIdMarker", "")),
-        }
-        if not page.get("IsTruncated") or following == markers or not following["KeyMarker"]:
-            return
-        markers = following
 
 
 def not_kept(where: str, digest: str) -> FailedError:
