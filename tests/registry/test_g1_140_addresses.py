@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, Literal
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from compose import role_passwords
 from sealift_registry.cli.run import run
@@ -469,6 +472,15 @@ def test_g1_146_how_long_is_waited_is_as_was_said(monkeypatch: pytest.MonkeyPatc
         assert seconds(f"{FAR}?connect_timeout=3") == 3
 
 
+@pytest.mark.socket
+def test_g1_146_a_server_that_never_answers_is_waited_for_as_long() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        began = time.monotonic()
+        refused("database-unreachable", f"postgresql://a@127.0.0.1:{port}/x?connect_timeout=2")
+        assert time.monotonic() - began < postgres_address.UNTIL_ANSWER
+
+
 # ---------------------------------------------------------------------- passwords on command lines
 
 
@@ -547,6 +559,18 @@ def test_g1_148_each_place_that_was_tried_is_told_once() -> None:
         assert not_said not in bad.what
     bad = refused("database-unreachable", "postgresql://a@/x?host=/nowhere")
     assert bad.what.endswith("No such file or directory.")
+
+
+def test_g1_148_a_statement_of_ours_is_nothing_to_read(there: Database) -> None:
+    with (
+        closing(PostgresDatabase(there.url(APPLICATION))) as database,
+        pytest.raises(FailedError) as caught,
+        database.in_words(),
+        database.reading() as connection,
+    ):
+        connection.execute(text("SELECT 1 FROM nothing_here"))
+    assert "nothing_here" in caught.value.what
+    assert "SELECT" not in caught.value.what
 
 
 @pytest.mark.socket

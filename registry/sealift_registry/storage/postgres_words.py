@@ -35,8 +35,8 @@ def told(error: DBAPIError, where: str) -> FailedError:
 _TRIED = re.compile(r"(?m)^- host: .*?, port: .*?, hostaddr: [^:]*?(?:'[^']*')?: ")
 """What psycopg puts before the words of each address that it tried, one line each."""
 
-_ASIDE = re.compile(r"\t|[ ^]*$|Either provide the file")
-"""Lines that ask, point or advise: the next step does that."""
+_ASIDE = re.compile(r"\t|[ ^]*$|LINE [0-9]+: |Either provide the file")
+"""Lines that ask, point into a statement of ours, or advise: the next step does that."""
 
 
 def _reason(said: str) -> str:
