@@ -71,8 +71,9 @@ def missing(hub: Hub, hardware_targets: Collection[str]) -> list[Step]:
     stopped = [Step(bad.what, _way_on(hub, bad)) for bad in readiness.problems(hub)]
     if stopped:
         return stopped
-    with hub.reading() as connection:
-        steps = list(_steps(hub, hardware_targets, connection))
+    steps = hub.reading_blobs(
+        lambda asking, connection: list(_steps(asking, hardware_targets, connection))
+    )
     if not hub.home.settings.keys.default:
         return steps
     # A hub for one person has a key that every command takes where none is named.

@@ -12,7 +12,7 @@ from sealift_registry.cli.session import Session, command
 from sealift_signing.drawing import word
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sealift_registry.trust.hub import Hub
 
 
 @command(sealift, "show", example="sealift show vision/digits/3")
@@ -29,14 +29,16 @@ def show(session: Session, *, what: str, pictures: str | None) -> None:
     """
     from sealift_registry.cli.shown import all_about
 
-    with session.app.hub.reading() as connection:
-        kind, data, lines = all_about(session.app.hub, connection, what)
-        if pictures is not None:
-            lines += _pictures(session, connection, what, Path(pictures))
+    hub = session.app.hub
+    kind, data, lines = hub.reading_blobs(
+        lambda asking, connection: all_about(asking, connection, what)
+    )
+    if pictures is not None:
+        lines += _pictures(hub, what, Path(pictures))
     session.terminal.answer(f"show-{kind}", data, lines)
 
 
-def _pictures(session: Session, connection: Connection, what: str, folder: Path) -> list[str]:
+def _pictures(hub: Hub, what: str, folder: Path) -> list[str]:
     """Write the pictures of a version's proofs; says where each is.
 
     Raises:
@@ -49,7 +51,8 @@ def _pictures(session: Session, connection: Connection, what: str, folder: Path)
 
     found = {}
     if "/" in what:
-        found = pictures(session.app.hub, connection, VersionRef.parse(what))
+        ref = VersionRef.parse(what)
+        found = hub.reading_blobs(lambda asking, connection: pictures(asking, connection, ref))
     if not found:
         raise UsageError(
             "no-pictures",

@@ -130,7 +130,7 @@ class Builder:
         target = self._hardware_target(hardware_target)
         with self._hub.reading() as connection:
             readiness.check(self._hub, connection)  # before minutes of work
-            plan = _plan(connection, self._hub, ref, target)
+        plan = self._planned(ref, target)
         lacking = self._lacking(plan, target)
         if plan.existing is not None and plan.measured and lacking is not None:
             return self._built(plan.existing, lacking, new=False)
@@ -150,8 +150,7 @@ class Builder:
             NotFoundError: no such version or hardware target, or no goldens yet.
         """
         target = self._hardware_target(hardware_target)
-        with self._hub.reading() as connection:
-            plan = _plan(connection, self._hub, ref, target)
+        plan = self._planned(ref, target)
         return self._order(plan, target)
 
     def rebuild(
@@ -222,9 +221,11 @@ class Builder:
             self._hardware_target(path.form),
             VersionRef(path.team, path.model, path.version),
         )
-        with self._hub.reading() as connection:
-            plan = _plan(connection, self._hub, ref, target)
+        plan = self._planned(ref, target)
         return self._lacking(plan, target) or ()
+
+    def _planned(self, ref: VersionRef, target: HardwareTarget) -> _Plan:
+        return self._hub.reading_blobs(lambda hub, connection: _plan(connection, hub, ref, target))
 
     def _lacking(self, plan: _Plan, target: HardwareTarget) -> tuple[str, ...] | None:
         """What is promised and was not tried, in words; None where some of it can be tried now.

@@ -104,8 +104,9 @@ def gather(
     """
     store, repository = hub.home.blobs, Repository(connection)
     assigned = [artifact for _, _, artifact in assignment.artifacts()]
-    _check_blobs(store, (one.sha256 for one in assigned))
-    bodies = store.read_all(frozenset(one.sha256 for one in assigned), LARGEST_MANIFEST)
+    digests = frozenset(one.sha256 for one in assigned)
+    bodies = store.read_all(digests, LARGEST_MANIFEST)
+    check_blobs(store, sorted(digests - bodies.keys()))
     manifests = {
         one.parsed: bodies.get(one.sha256) or store.read(one.sha256)  # which says what is wrong
         for one in assigned
@@ -120,7 +121,6 @@ def gather(
     held = NOTHING if full else holdings(connection, site, store, read)
     lacking = (artifact.lacking(held.blobs) for artifact in read.values())
     carried = frozenset[str]().union(*lacking)
-    _check_blobs(store, carried)
     left_out = {digest: sizes[digest] for digest in sorted(sizes.keys() - carried)}
     rows = check_row_files.of(hub, connection, site, assigned)
     contents = Contents(
@@ -157,7 +157,12 @@ def _statements(catalog: Catalog, assigned: Iterable[AssignedArtifact]) -> dict[
     return {digest: catalog.statement_body(digest) for digest in sorted(named)}
 
 
-def _check_blobs(store: BlobStore, digests: Iterable[str]) -> None:
+def check_blobs(store: BlobStore, digests: Iterable[str]) -> None:
+    """Check that the hub has what is to be carried.
+
+    Raises:
+        FailedError: it misses a blob.
+    """
     asked = list(digests)
     there = store.sizes(frozenset(asked))
     for digest in asked:

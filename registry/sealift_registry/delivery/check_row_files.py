@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.delivery import site_software
-from sealift_registry.delivery.holdings import holdings
+from sealift_registry.delivery.holdings import inventory
 from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.proof.proof_report import named_check_rows, never_run
 from sealift_registry.trust.hub import Hub
@@ -144,7 +144,7 @@ def check_assignment(
         RefusedError: as `check_untried`.
     """
     known = {one.sha256 for _, _, one in before.artifacts()}
-    known |= holdings(connection, site, hub.home.blobs).manifests
+    known |= inventory(connection, site)
     path = assignment_path(site.id)
     for one in (one for part in made.parts for one in part.documents if one.path == path):
         said = read_assignment(decoded(one.data), site.id)

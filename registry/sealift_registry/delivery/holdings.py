@@ -73,6 +73,8 @@ def missed(connection: Connection, site: EnrolledSite, store: BlobStore, wanted:
 
     What only an older version consists of is missed by nobody.
     """
+    if not _says_lost(connection, site):  # most sites: then no manifest is read
+        return 0
     lost = holdings(connection, site, store).lost
     if not lost:
         return 0
@@ -82,6 +84,25 @@ def missed(connection: Connection, site: EnrolledSite, store: BlobStore, wanted:
 def needed(store: BlobStore, assigned: Collection[str]) -> set[str]:
     """The digests of all blobs that a site needs for artifacts of these manifests."""
     return {*assigned, *_contents(store, assigned, {})}
+
+
+def _says_lost(connection: Connection, site: EnrolledSite) -> bool:
+    """Whether the site says that it has lost anything, of whatever."""
+    receipt = receipts.newest(connection, site)
+    if receipt is None:
+        return False
+    newest = receipt.predicate
+    return bool(newest.lost or _lost_since(connection, site, receipts.log_size(newest)))
+
+
+def inventory(connection: Connection, site: EnrolledSite) -> frozenset[str]:
+    """The digests of the manifests that `site` holds; no blob is looked at."""
+    receipt = receipts.newest(connection, site)
+    if receipt is None:
+        return frozenset()
+    newest = receipt.predicate
+    unclear = _lost_since(connection, site, receipts.log_size(newest)) is None
+    return frozenset() if unclear else frozenset(newest.inventory)
 
 
 def _lost_since(connection: Connection, site: EnrolledSite, size: int) -> set[str] | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -17,7 +18,12 @@ from sealift_registry.delivery import (
     transfers,
     witnesses,
 )
-from sealift_registry.delivery.bundle_contents import BundleContents, gather, people_roles
+from sealift_registry.delivery.bundle_contents import (
+    BundleContents,
+    check_blobs,
+    gather,
+    people_roles,
+)
 from sealift_registry.delivery.expired_approvals import expired_approvals
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.delivery.transfer_statement import unwritten
@@ -96,39 +102,45 @@ def prepare(
         before: what it would have been a moment ago, to be spared reading the same manifests.
     """
     readiness.notice(hub, witnesses.on_medium(order.medium))
-    with hub.reading() as connection:
-        readiness.check(hub, connection)
-        site = Sites(connection).get(order.site)
-        repository = Repository(connection)
-        assignment = assignments.current(repository, site)
-        _check_assigned(site, assignment)
-        if order.key is not None:
-            _check_dispatcher(repository, site, order.key)
-        _check_roles(hub, repository, assignment)
-        newest = transfers.newest(connection, site)
-        same = newest if newest and _goes_on(hub, connection, site, newest) else None
-        if transfer is None and same is not None:
-            same = None if order.anew else transfer_hosts.checked_here(hub, same, site)
-        name = transfer or _next_id(site, newest, same)
-        listed = before.load.listed if before else {}
-        load = gather(
-            hub, connection, site, assignment, full=order.full, transfer=name, listed=listed
-        )
-        told = site_software.check_load(
-            connection, site, load.contents, load.requires, whatever=order.any_software
-        )
-        known, whatever = load.held.manifests, order.any_software
-        told += check_row_files.check_untried(load.rows, known, site, whatever=whatever)
-        return Ready(
-            site,
-            assignment,
-            load,
-            unwritten(hub, connection, site, load, name),
-            newest,
-            same,
-            (*told, *expired_approvals(hub, connection, site, assignment, load.held.manifests)),
-            repository.unprotected(),
-        )
+    ready = hub.reading_blobs(partial(_prepared, order, transfer, before))
+    contents = replace(ready.load.contents, store=hub.home.blobs)  # to be read from
+    check_blobs(contents.store, contents.stored_files().values())
+    return replace(ready, load=replace(ready.load, contents=contents))
+
+
+def _prepared(
+    order: Order, transfer: str | None, before: Ready | None, hub: Hub, connection: Connection
+) -> Ready:
+    readiness.check(hub, connection)
+    site = Sites(connection).get(order.site)
+    repository = Repository(connection)
+    assignment = assignments.current(repository, site)
+    _check_assigned(site, assignment)
+    if order.key is not None:
+        _check_dispatcher(repository, site, order.key)
+    _check_roles(hub, repository, assignment)
+    newest = transfers.newest(connection, site)
+    same = newest if newest and _goes_on(hub, connection, site, newest) else None
+    if transfer is None and same is not None:
+        same = None if order.anew else transfer_hosts.checked_here(hub, same, site)
+    name = transfer or _next_id(site, newest, same)
+    listed = before.load.listed if before else {}
+    load = gather(hub, connection, site, assignment, full=order.full, transfer=name, listed=listed)
+    told = site_software.check_load(
+        connection, site, load.contents, load.requires, whatever=order.any_software
+    )
+    known, whatever = load.held.manifests, order.any_software
+    told += check_row_files.check_untried(load.rows, known, site, whatever=whatever)
+    return Ready(
+        site,
+        assignment,
+        load,
+        unwritten(hub, connection, site, load, name),
+        newest,
+        same,
+        (*told, *expired_approvals(hub, connection, site, assignment, load.held.manifests)),
+        repository.unprotected(),
+    )
 
 
 def _goes_on(hub: Hub, connection: Connection, site: EnrolledSite, newest: Begun) -> bool:

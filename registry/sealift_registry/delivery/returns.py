@@ -98,10 +98,13 @@ class Returns:
 
     def missed(self, name: str) -> int:
         """How many blobs of what it is assigned site `name` says it has lost."""
-        with self._hub.reading() as connection:
+
+        def read(hub: Hub, connection: Connection) -> int:
             site = Sites(connection).get(name)
             wanted = assignments.current(Repository(connection), site)
-            return missed(connection, site, self._hub.home.blobs, wanted)
+            return missed(connection, site, hub.home.blobs, wanted)
+
+        return self._hub.reading_blobs(read)
 
     def ended(self, name: str) -> Outcomes:
         """How switches and checks at site `name` ended, by all of its log that came home."""

@@ -48,6 +48,10 @@ class Ingested:
     kept: GoldensRecord | None = None
 
 
+class _NumberTakenError(Exception):
+    """Another version of the model was taken in meanwhile, and has the number."""
+
+
 class _TakenInMeanwhileError(Exception):
     """Somebody else took the same version in while this one was looked at."""
 
@@ -188,6 +192,7 @@ class Intake:
     ) -> Ingested:
         body = shape.write(record)
         digest = self._hub.home.blobs.put_bytes(body).sha256
+        ref, manifest = self._described(model, report, stored)
 
         def action(connection: Connection) -> tuple[Entry, Version]:
             made = moment(self._hub.now())
@@ -195,42 +200,56 @@ class Intake:
             meanwhile = catalog.same(model, record.identity())
             if meanwhile is not None:
                 raise _TakenInMeanwhileError(meanwhile)
-            ref = VersionRef(model.team, model.model, catalog.next_number(model))
+            if catalog.next_number(model) != ref.number:
+                raise _NumberTakenError
             version = Version(ref, body, digest, record.source_version, report.model_format, made)
             recording.add_version(connection, version, record.identity())
             recording.add_aliases(connection, ref, record.aliases, made)
             if goldens is not None:
                 recording.add_goldens(connection, ref, goldens, made)
-            return self._add_source(connection, version, stored, report, actor), version
+            return self._add_source(connection, version, manifest, report, actor), version
 
-        version = self._hub.commit(action).result
+        try:
+            version = self._hub.commit(action).result
+        except _NumberTakenError:
+            return self._record(model, record, report, stored, goldens, actor)
         return Ingested(version, new=True, aliases=record.aliases, goldens=goldens)
+
+    def _described(
+        self, model: ModelRef, report: ScanReport, stored: StoredFiles
+    ) -> tuple[VersionRef, str]:
+        """The version that is next, and its manifest, which lies in the blobs then.
+
+        Nobody waits for a store while others wait to write: so it is there before.
+        """
+        with self._hub.reading() as connection:
+            number = Catalog(connection).next_number(model)
+        ref = VersionRef(model.team, model.model, number)
+        path, blobs = ref.path(SOURCE), self._hub.home.blobs
+        return ref, store_manifest(blobs, path, report.model_format, stored).sha256
 
     def _add_source(
         self,
         connection: Connection,
         version: Version,
-        stored: StoredFiles,
+        manifest: str,
         report: ScanReport,
         actor: str,
     ) -> Entry:
         """The source artifact, its scan as evidence, and the entry of it all."""
         hub, path = self._hub, version.ref.path(SOURCE)
-        manifest = store_manifest(hub.home.blobs, path, version.format, stored)
-        row = ArtifactRow(path, manifest.sha256, None, version.made)
+        row = ArtifactRow(path, manifest, None, version.made)
         recording.add_artifact(connection, row)
         organisation = Repository(connection).organisation()
         signer = own_machine(hub, connection, "scanner").signer
-        body = findings.sign(
-            as_finding(report), organisation, path, manifest.sha256, signer, version.made
-        )
+        body = findings.sign(as_finding(report), organisation, path, manifest, signer, version.made)
         scanned = recording.add_evidence(connection, body, path)
         data: dict[str, Json] = {
             "version": str(version.ref),
             "source": version.source_version,
             "source_record": version.source_sha256,
             "format": version.format,
-            "artifact": manifest.sha256,
+            "artifact": manifest,
             "scan": scanned.sha256,
         }
         return hub.entry("version.ingested", actor, data, {"model": str(version.ref.of)})

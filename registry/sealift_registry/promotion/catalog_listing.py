@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 from tuf.api.metadata import Targets
@@ -18,16 +18,25 @@ from sealift_signing.vocabulary import moment
 
 
 def list_variants(
-    hub: Hub, connection: Connection, promotion: Promotion, found: Sequence[ArtifactEvidence]
+    hub: Hub,
+    connection: Connection,
+    promotion: Promotion,
+    found: Sequence[ArtifactEvidence],
+    manifests: Mapping[str, bytes],
 ) -> None:
-    """List the variants in `found`, because of `promotion`, and publish the catalog role."""
+    """List the variants in `found`, because of `promotion`, and publish the catalog role.
+
+    `manifests` were read before, by their digests: nobody waits for a store while others wait to
+    write. One that was made meanwhile is read now.
+    """
     repository, now = Repository(connection), hub.now()
     role = roles.catalog_role(promotion.ref.team)
     owner = repository.targets().signed
     catalog = catalogs.following(repository, role, owner, now)
     for one in found:
         if not one.artifact.path.is_source:
-            _add_target(hub, catalog.signed, one)
+            manifest = manifests.get(one.artifact.sha256)
+            _add_target(catalog.signed, one, manifest or hub.home.blobs.read(one.artifact.sha256))
             recording.add_listing(
                 connection, one.artifact.path, promotion.stage, promotion.number, moment(now)
             )
@@ -35,7 +44,6 @@ def list_variants(
     hub.publish(connection, Change({role: catalog}))
 
 
-def _add_target(hub: Hub, catalog: Targets, one: ArtifactEvidence) -> None:
+def _add_target(catalog: Targets, one: ArtifactEvidence, manifest: bytes) -> None:
     path, sha256 = str(one.artifact.path), one.artifact.sha256
-    manifest = hub.home.blobs.read(sha256)
     catalog.targets[path] = publishing.target_file(path, len(manifest), sha256)

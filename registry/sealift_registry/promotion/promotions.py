@@ -56,6 +56,7 @@ from sealift_signing.statements import (
 )
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import PORTABLE, CatalogPath
+from sealift_sync.artifact import LARGEST_MANIFEST
 
 P = TypeVar("P", bound=Predicate)
 
@@ -278,7 +279,7 @@ class Promotions:
         )
 
     def _record_approval(self, approval: Signed[Approval], *, at_hub: bool) -> PromotionStatus:
-        said = approval.predicate
+        said, manifests = approval.predicate, self._manifests(approval)
 
         def action(connection: Connection) -> tuple[Entry, PromotionStatus]:
             # By what holds now: people, policy or approvals may have changed since it was drafted.
@@ -294,7 +295,7 @@ class Promotions:
             recording.add_approval(connection, number, approval)
             status = self.status(connection, number)
             if status.tally.enough and not before.listed:
-                list_variants(self._hub, connection, status.promotion, status.vouched)
+                list_variants(self._hub, connection, status.promotion, status.vouched, manifests)
                 status = self.status(connection, number)
             data: dict[str, Json] = {
                 "meaning": said.meaning,
@@ -306,6 +307,14 @@ class Promotions:
             return entry, status
 
         return self._hub.commit(action).result
+
+    def _manifests(self, approval: Signed[Approval]) -> dict[str, bytes]:
+        """The manifests of what an approval may have listed, by their digests."""
+        with self._hub.reading() as connection:
+            catalog = Catalog(connection)
+            ref = catalog.promotion_of(approval.predicate.request).ref
+            digests = {one.sha256 for one in catalog.artifacts(ref) if not one.path.is_source}
+        return self._hub.home.blobs.read_all(digests, LARGEST_MANIFEST)
 
     # ------------------------------------------------------------------ how it stands
 

@@ -14,6 +14,7 @@ from tuf.api.metadata import Metadata
 from sealift_registry.audit.batch import Action, Committed
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.audit.writer import AuditLog
+from sealift_registry.storage.asked_blobs import ROUNDS, AskedBlobs
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.home import Home
 from sealift_registry.trust.copies import write_copies
@@ -28,6 +29,7 @@ from sealift_signing.errors import FailedError
 from sealift_signing.statements import CheckpointSeen
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.entry import Entry, Term, new_entry
+from sealift_sync.blobs import BlobFolder
 
 T = TypeVar("T")
 
@@ -61,6 +63,33 @@ class Hub:
         """
         with self.database.in_words(), self.database.reading() as connection:
             yield connection.execution_options(**{READING: {}})
+
+    def reading_blobs(self, read: Callable[[Hub, Connection], T]) -> T:
+        """What `read` finds in one state of the database, and asks of the store of blobs.
+
+        It is given a hub whose store it may ask, and is called again where a server has to be asked
+        first, which nobody does in a transaction. It changes nothing.
+
+        Raises:
+            FailedError: the database or the store could not be read.
+        """
+        if not isinstance(self.home.blobs, BlobFolder):  # a folder answers at once
+            answers, home = AskedBlobs(self.home.blobs), replace(self.home)
+            vars(home)["blobs"] = answers
+            asking = replace(self, home=home)
+            for _ in range(ROUNDS):
+                with self.reading() as connection:
+                    try:
+                        found = read(asking, connection)
+                    except Exception:
+                        if not answers.is_guessed:
+                            raise
+                    else:
+                        if not answers.is_guessed:
+                            return found
+                answers.ask()
+        with self.reading() as connection:
+            return read(self, connection)
 
     def close(self) -> None:
         """Write what is queued, and let go of the database."""
