@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from io import BytesIO
@@ -12,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sealift_registry.cli.run import run
 from sealift_registry.storage import s3_sending
+from sealift_registry.storage.crc32 import joined
 from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_registry.storage.s3_check import Finding, check
 from sealift_registry.storage.s3_reading import AHEAD
@@ -404,3 +408,14 @@ def test_g1_175_what_is_copied_between_stores_has_parts_of_one_size(
         store.put(source, expect=digest)
     assert sorted(sizes) == [4321, *[PART] * 5]
     assert holds(store, data)
+
+
+@given(pieces=st.lists(st.binary(max_size=300), max_size=6), zeros=st.integers(0, 100_000))
+def test_g1_176_a_checksum_of_the_whole_is_made_of_those_of_parts(
+    pieces: list[bytes], zeros: int
+) -> None:
+    """As zlib has it of all of the bytes, of which no second pass is made then."""
+    found, whole = 0, b""
+    for piece in [*pieces, bytes(zeros), *pieces]:
+        found, whole = joined(found, zlib.crc32(piece), len(piece)), whole + piece
+        assert found == zlib.crc32(whole)

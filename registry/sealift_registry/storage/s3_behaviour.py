@@ -102,6 +102,11 @@ def crc32(number: int) -> str:
     return _base64(number.to_bytes(4, "big"))
 
 
+def crc32_of(part: dict[str, Any]) -> int:
+    """The CRC32 of a part that was sent with it, as a number."""
+    return int.from_bytes(base64.b64decode(part["ChecksumCRC32"]))
+
+
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 

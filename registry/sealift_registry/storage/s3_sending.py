@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -20,12 +19,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sealift_registry.storage import s3_faults
+from sealift_registry.storage.crc32 import joined
 from sealift_registry.storage.s3_behaviour import (
     Behaviour,
     PartsBehaviour,
     beginning,
     checksum,
     crc32,
+    crc32_of,
     is_whole,
     part_of,
 )
@@ -159,24 +160,27 @@ class Sending:
         begins = beginning(self.behaviour)
         upload = self.calls.ask("create_multipart_upload", Key=self.key, **begins)
         self._upload = str(upload["UploadId"])
-        self._full = is_whole(upload)
+        self._full, self._crc = is_whole(upload), 0
         try:
-            parts, size, crc = self._parts(first, source)
-            return self._complete(parts, size, crc), size
+            parts, size = self._parts(first, source)
+            return self._complete(parts, size), size
         except BaseException:
             self._abort()
             raise
 
-    def _parts(self, first: bytes, source: Source) -> tuple[list[dict[str, Any]], int, int]:
+    def _parts(self, first: bytes, source: Source) -> tuple[list[dict[str, Any]], int]:
         """Read one part after the other, which are sent side by side."""
-        digest, size, crc = sha256(), 0, 0
+        digest, size = sha256(), 0
         what, where = f"The blob {self.digest[:12]}", self.calls.address.where
         done: list[dict[str, Any]] = []
         due: deque[tuple[int, Future[dict[str, Any]]]] = deque()
 
         def finish() -> None:
             count, sent = due.popleft()
-            done.append(sent.result())
+            part = sent.result()
+            done.append(part)
+            if self._full:
+                self._crc = joined(self._crc, crc32_of(part), count)
             self.progress(count)
 
         hands = ThreadPoolExecutor(HANDS)
@@ -189,7 +193,7 @@ class Sending:
                     break
                 first = first[each:]
                 digest.update(data)
-                size, crc = size + len(data), zlib.crc32(data, crc)
+                size += len(data)
                 check_size(size, what, where)
                 due.append((len(data), hands.submit(partial(self._part, number, data))))
                 while len(due) >= HANDS:
@@ -200,7 +204,7 @@ class Sending:
             hands.shutdown(cancel_futures=True)
         if digest.hexdigest() != self.digest:
             raise damaged(self.digest)
-        return done, size, crc
+        return done, size
 
     def _part(self, number: int, data: bytes) -> dict[str, Any]:
         named = checksum(data, self.behaviour.named)
@@ -214,11 +218,11 @@ class Sending:
         )
         return part_of(number, answer["ETag"], named)
 
-    def _complete(self, parts: list[dict[str, Any]], size: int, crc: int) -> bool:
+    def _complete(self, parts: list[dict[str, Any]], size: int) -> bool:
         only_new = self.only_new and self.behaviour.conditions
         more: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
         if self._full:
-            more |= {"ChecksumCRC32": crc32(crc), "ChecksumType": "FULL_OBJECT"}
+            more |= {"ChecksumCRC32": crc32(self._crc), "ChecksumType": "FULL_OBJECT"}
             more |= {"MpuObjectSize": size}
         try:
             self.calls.ask(
