@@ -25,6 +25,8 @@ from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import Entry, body_of
 
 T = TypeVar("T")
+Joiners = Callable[[list["PendingAction[Any]"]], None]
+"""Adds to a commit that begins those who have queued up meanwhile."""
 Action = Callable[[Connection], tuple[Entry, T]]
 """Writes rows through the connection and says what happened. It never commits or rolls back."""
 
@@ -131,12 +133,14 @@ class _UnusableError(Exception):
 def write(
     database: Database,
     appender: Appender,
-    requests: Sequence[PendingAction[Any]],
+    requests: list[PendingAction[Any]],
     stated: date | None = None,
+    joiners: Joiners = lambda _: None,
 ) -> None:
     """Run, log and commit `requests`, and answer every one of them, as the one writer.
 
-    `stated` is today's date, where a person stated it.
+    `stated` is today's date, where a person stated it. `joiners` is asked once it is this writer's
+    turn, and adds to `requests`.
 
     Raises:
         CommitError: COMMIT failed. The callers have been told so, or what had become of it where
@@ -146,7 +150,7 @@ def write(
     try:
         with database.writing() as connection:
             try:
-                answers = _run(database, connection, appender, requests, done, stated)
+                answers = _run(database, connection, appender, requests, done, stated, joiners)
             except BaseException:
                 connection.invalidate()  # whatever state it is in, nobody gets it again
                 raise
@@ -154,7 +158,7 @@ def write(
             _give(answers)
     except LostError as lost:
         if _remember(database, requests, lost):
-            write(database, appender, requests, stated)
+            write(database, appender, requests, stated, joiners)
     except CommitError as failed:
         found = _asked(database, done)
         if found:
@@ -197,12 +201,14 @@ def _run(
     database: Database,
     connection: Connection,
     appender: Appender,
-    requests: Sequence[PendingAction[Any]],
+    requests: list[PendingAction[Any]],
     done: list[Done[Any]],
     stated: date | None,
+    joiners: Joiners = lambda _: None,
 ) -> list[_Answer]:
     """The transaction itself; the answers may be given, for it is committed."""
     transaction = connection.begin()
+    joiners(requests)
     event.listen(connection, "commit", _refuse_commit)
     wanted = (item for item in requests if item.answer.set_running_or_notify_cancel())
     admission = appender.admission(connection, stated)

@@ -1,7 +1,8 @@
 """The log's one writer: callers queue short actions, one thread commits them in groups.
 
 A commit costs a flush to the disk, whether it holds one action or sixty. While the thread waits for
-the disk the next callers queue up, and the next commit takes them all: nobody waits on purpose.
+the disk, or for other processes' writers, the next callers queue up, and the next commit takes them
+all: nobody waits on purpose.
 """
 
 from __future__ import annotations
@@ -232,33 +233,17 @@ class AuditLog:
         return Appender(self._signer(), self._origin, self._former, *more, begins=self._begins)
 
     def _work(self, appender: Appender) -> None:
-        more = True
-        while more:
-            requests, more = self._take()
-            if requests:
-                if appender.is_stale:
-                    with suppress(SealiftError):  # else it says once more that it is
-                        appender = self._appender()
-                self._write(appender, requests)
+        line = _Line(self._queue)
+        while requests := line.wait():
+            if appender.is_stale:
+                with suppress(SealiftError):  # else it says once more that it is
+                    appender = self._appender()
+            self._write(appender, requests, line)
 
-    def _take(self) -> tuple[list[PendingAction[Any]], bool]:
-        """Wait for a request, and take what has queued up behind it; False once it was the last."""
-        requests: list[PendingAction[Any]] = []
-        request = self._queue.get()
-        while request is not None:
-            requests.append(request)
-            if len(requests) == LARGEST_BATCH:
-                return requests, True
-            try:
-                request = self._queue.get_nowait()
-            except queue.Empty:
-                return requests, True
-        return requests, False
-
-    def _write(self, appender: Appender, requests: list[PendingAction[Any]]) -> None:
+    def _write(self, appender: Appender, requests: list[PendingAction[Any]], line: _Line) -> None:
         try:
             self._check_failure()
-            batch.write(self._database, appender, requests, self.stated)
+            batch.write(self._database, appender, requests, self.stated, line.take)
         except batch.CommitError as failed:
             self._database.close()
             if not self._database.settles:
@@ -275,6 +260,32 @@ class AuditLog:
                 "more in this process.",
                 next_step="Check the disk and run: sealift audit verify; then start again.",
             )
+
+
+class _Line:
+    """Who waits for one writer's thread, up to where it is to end."""
+
+    def __init__(self, waiting: queue.SimpleQueue[PendingAction[Any] | None]) -> None:
+        self._waiting = waiting
+        self._is_ended = False
+
+    def wait(self) -> list[PendingAction[Any]]:
+        """The next ones, once there is one; none where the thread is to end."""
+        first = None if self._is_ended else self._waiting.get()
+        requests = [] if first is None else [first]
+        if requests:
+            self.take(requests)
+        return requests
+
+    def take(self, requests: list[PendingAction[Any]]) -> None:
+        """Add those that have queued up, as many as one commit takes."""
+        with suppress(queue.Empty):
+            while not self._is_ended and len(requests) < LARGEST_BATCH:
+                request = self._waiting.get_nowait()
+                if request is None:
+                    self._is_ended = True
+                else:
+                    requests.append(request)
 
 
 def _wait(answer: Future[Committed[Any]], seconds: float) -> None:
