@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sealift_registry.storage.s3_faults import denies
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import FailedError, NotFoundError, SealiftError
 
-_DENIED = frozenset({"401", "403", "AccessDenied", "AuthorizationHeaderMalformed"})
-_DENIED |= {"ExpiredToken", "Forbidden", "InvalidAccessKeyId", "InvalidToken", "Unauthorized"}
-_DENIED |= {"RequestTimeTooSkewed", "SignatureDoesNotMatch"}
 _LONGEST_CHAIN = 20
 
 
@@ -67,7 +65,7 @@ def _chain(bad: BaseException) -> Iterator[BaseException]:
 
 
 def _answered(code: str, place: str) -> SealiftError | None:
-    if code in _DENIED:
+    if denies(code):
         return _denied(place, code)
     if code == "NoSuchBucket":
         return NotFoundError(

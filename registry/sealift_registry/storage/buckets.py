@@ -5,14 +5,13 @@ Nothing else of the hub uses that client. It gets its credentials from boto3's c
 
 from __future__ import annotations
 
-import os
 from typing import Any
 from urllib.parse import urlsplit
 
-from sealift_registry.storage import s3_faults
+from sealift_registry.storage import s3_answers, s3_faults
 from sealift_registry.storage.s3_address import S3Address
-from sealift_registry.storage.s3_calls import session_of_boto3
-from sealift_signing.errors import FailedError, RefusedError
+from sealift_registry.storage.s3_calls import Calls, Patience
+from sealift_signing.errors import FailedError, RefusedError, SealiftError
 
 AMAZON = "s3.amazonaws.com"
 CONNECT, READ, ATTEMPTS = 10, 60, 3
@@ -30,24 +29,39 @@ def make(address: S3Address, lock_days: int | None) -> bool:
         RefusedError: it is there, and cannot have object lock any more.
         FailedError: it cannot be made.
     """
-    client = _client(address)
+    calls = Calls(address, Patience(seconds=10.0, attempts=ATTEMPTS, connect=CONNECT, read=READ))
+    client = _client(calls)
+    with calls.told():
+        new = not _is_there(calls)
     try:
-        return _made(client, address, lock_days)
+        return _made(client, calls, lock_days, new=new)
+    except SealiftError:
+        raise
     except Exception as bad:
-        if _is_ours(bad):
-            raise
         raise _said(bad, address.where) from bad
 
 
-def _made(client: Any, address: S3Address, lock_days: int | None) -> bool:  # noqa: ANN401 - minio's
+def _is_there(calls: Calls) -> bool:
+    """Asked by a list, whose refusal has words: those of HEAD are a number."""
+    try:
+        calls.ask("list_objects_v2", MaxKeys=1)
+    except Exception as bad:
+        if s3_faults.code_of(bad) in {"NoSuchBucket", "404"} and not s3_faults.is_html(
+            s3_faults.response_of(bad)
+        ):
+            return False
+        raise
+    return True
+
+
+def _made(client: Any, calls: Calls, lock_days: int | None, *, new: bool) -> bool:  # noqa: ANN401 - minio's
     from minio.commonconfig import ENABLED, GOVERNANCE
     from minio.objectlockconfig import DAYS, ObjectLockConfig
     from minio.versioningconfig import VersioningConfig
 
-    bucket = address.bucket
-    new = not client.bucket_exists(bucket)
+    bucket = calls.address.bucket
     if new:
-        client.make_bucket(bucket, address.region or None, object_lock=lock_days is not None)
+        client.make_bucket(bucket, _region(calls), object_lock=lock_days is not None)
     elif lock_days is not None and not _has_lock(client, bucket):
         raise RefusedError(
             "bucket-without-lock",
@@ -74,12 +88,10 @@ def _has_lock(client: Any, bucket: str) -> bool:  # noqa: ANN401 - minio's
     return True
 
 
-def _client(address: S3Address) -> Any:  # noqa: ANN401 - minio's
+def _client(calls: Calls) -> Any:  # noqa: ANN401 - minio's
     try:
         import urllib3
         from minio import Minio
-
-        session = session_of_boto3()
     except ImportError as bad:
         raise FailedError(
             "no-minio-client",
@@ -87,26 +99,29 @@ def _client(address: S3Address) -> Any:  # noqa: ANN401 - minio's
             subject="minio",
             next_step="Install it: pip install 'sealift-registry[s3-blobs]'",
         ) from bad
-    found = session.get_credentials()
-    if found is None:
-        raise s3_faults.said(_Answer("NoCredentialsError", 0), address.where)
-    keys = found.get_frozen_credentials()
-    parts = urlsplit(address.endpoint or f"https://{AMAZON}")
-    bundle = os.environ.get("AWS_CA_BUNDLE")
+    keys = calls.keys()
+    parts = urlsplit(calls.client.meta.endpoint_url)
+    host = AMAZON if (parts.hostname or "").endswith(".amazonaws.com") else parts.netloc
     pool = urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT, read=READ),
         retries=urllib3.Retry(total=ATTEMPTS, backoff_factor=0.2),
-        ca_certs=bundle or None,
+        ca_certs=calls.certificates,
     )
     return Minio(
-        parts.netloc,
+        host,
         access_key=keys.access_key,
         secret_key=keys.secret_key,
         session_token=keys.token,
         secure=parts.scheme == "https",
-        region=address.region or session.region_name,
+        region=_region(calls),
         http_client=pool,
     )
+
+
+def _region(calls: Calls) -> str | None:
+    """None where nobody names one: `aws-global` is botocore's own word for that."""
+    found = str(calls.client.meta.region_name or "")
+    return found if found != "aws-global" else None
 
 
 class _Answer(Exception):  # noqa: N818 - what a server said, as botocore has it
@@ -118,13 +133,13 @@ class _Answer(Exception):  # noqa: N818 - what a server said, as botocore has it
 
 def _said(bad: Exception, where: str) -> FailedError:
     """The sentence for what minio or urllib3 raised."""
-    status = getattr(getattr(bad, "response", None), "status", 0) or 0
+    status = getattr(getattr(bad, "response", None), "status", 0) or getattr(bad, "_code", 0) or 0
     code = str(getattr(bad, "code", "") or "")
-    if not code:
+    room = type(bad).__module__.partition(".")[0]
+    if code or status:
+        return s3_faults.said(_Answer(code, int(status)), where)
+    if room == "urllib3":
         reason = type(getattr(bad, "reason", bad)).__name__
         code = "SSLError" if "SSL" in reason else "EndpointConnectionError"
-    return s3_faults.said(_Answer(code, int(status)), where)
-
-
-def _is_ours(bad: Exception) -> bool:
-    return isinstance(bad, (FailedError, RefusedError))
+        return s3_faults.said(_Answer(code, 0), where)
+    return s3_answers.unread(bad, where)

@@ -65,14 +65,24 @@ def s3_address(url: str, endpoint: str = "", region: str = "") -> S3Address:
         )
     if endpoint:
         _check_endpoint(endpoint)
+    check_region(region)
+    return S3Address(bucket, prefix, endpoint.removesuffix("/"), region)
+
+
+def check_region(region: str) -> None:
+    """Check that `region` may be one; it may be empty.
+
+    Raises:
+        UsageError: it may not.
+    """
     if not _REGION.fullmatch(region):
         raise UsageError(
             "bad-blobs-region",
             f"{word(region)} is no region of an S3 server.",
             subject=word(region),
-            next_step="Write it as your provider does, such as eu-central-1, in blobs.region.",
+            next_step="Write it as your provider does, such as eu-central-1, in blobs.region, or "
+            "where it stands: AWS_REGION, AWS_DEFAULT_REGION, the profile.",
         )
-    return S3Address(bucket, prefix, endpoint.removesuffix("/"), region)
 
 
 def _check_endpoint(endpoint: str) -> None:

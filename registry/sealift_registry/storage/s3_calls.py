@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sealift_registry.storage import s3_answers, s3_faults
+from sealift_registry.storage import s3_answers, s3_credentials, s3_faults
 from sealift_registry.storage.s3_address import S3Address
 from sealift_signing.errors import FailedError
 
@@ -155,6 +155,9 @@ class Calls:
     def __init__(self, address: S3Address, patience: Patience) -> None:
         self.address = address
         self.patience = patience
+        self.certificates: str | None = None
+        """The file of authorities that are trusted, once there is a client; None: the usual."""
+        self._credentials: Any = None
         self._outage = Outage(patience)
         self._one_at_a_time = threading.Lock()
         self._seen = threading.local()  # the body that botocore is at, to be closed where it fails
@@ -170,13 +173,15 @@ class Calls:
             if "client" in self.__dict__:  # another thread was quicker
                 return self.__dict__["client"]
             patience, address = self.patience, self.address
-            session = session_of_boto3()
+            with s3_credentials.told(address.where):
+                session = session_of_boto3()
             from botocore.config import Config
 
-            region = address.region or session.region_name
-            made = session.client(
-                "s3",
-                endpoint_url=address.endpoint or None,
+            region = s3_credentials.region(session, address)
+            self.certificates = s3_credentials.certificates(session, address)
+            self._credentials = s3_credentials.find(session, address.where)
+            made = self._made(
+                session,
                 region_name=region or ("us-east-1" if address.endpoint else None),
                 config=Config(
                     connect_timeout=patience.connect,
@@ -195,6 +200,31 @@ class Calls:
                 made.meta.events.register("before-call.s3", _stay_here)
             self.__dict__["client"] = made  # before another thread may look
             return made
+
+    def _made(self, session: Any, **given: Any) -> Any:  # noqa: ANN401 - boto3's, botocore's
+        endpoint, where = self.address.endpoint, self.address.where
+        with s3_credentials.told(where):
+            try:
+                made = session.client("s3", endpoint_url=endpoint or None, **given)
+            except ValueError as bad:
+                if "endpoint" not in str(bad) and "URL" not in str(bad):
+                    raise
+                raise s3_credentials.bad_endpoint() from bad
+        s3_credentials.check_endpoint(made.meta.endpoint_url)
+        return made
+
+    def keys(self) -> Any:  # noqa: ANN401 - botocore's
+        """The keys of now, with which a call is signed; None where a client has its own.
+
+        They are renewed here, and not while a call is signed, where what fails would be the call's.
+
+        Raises:
+            FailedError: they are none, or cannot be renewed.
+        """
+        _ = self.client
+        if self._credentials is None:
+            return None
+        return s3_credentials.keys(self._credentials, self.address.where)
 
     def ask(
         self,
@@ -239,6 +269,7 @@ class Calls:
 
     def _once(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
         bucket, client = self.address.bucket, self.client
+        self.keys()
         try:
             answer: dict[str, Any] = getattr(client, operation)(Bucket=bucket, **given)
         except Exception as bad:

@@ -179,7 +179,8 @@ def _expired(where: str) -> FailedError:
     )
 
 
-def _nobody(where: str) -> FailedError:
+def nobody(where: str) -> FailedError:
+    """The error where no credentials are named."""
     return FailedError(
         "blobs-no-credentials",
         f"Nobody says with which credentials the store of blobs {where} is to be asked.",
@@ -313,11 +314,14 @@ _SAID: dict[str, Callable[[str], FailedError]] = {
         ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
         _region,
     ),
-    **dict.fromkeys(("301", "NoRegionError", "InvalidRegionError"), _region),
+    "301": _region,
     **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"), _expired),
-    **dict.fromkeys(("UnauthorizedSSOTokenError", "SSOTokenLoadError", "RequestExpired"), _expired),
-    **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError"), _nobody),
-    **dict.fromkeys(("ProfileNotFound", "CredentialRetrievalError"), _nobody),
+    **dict.fromkeys(
+        ("UnauthorizedSSOTokenError", "SSOTokenLoadError", "RequestExpired", "TokenRetrievalError"),
+        _expired,
+    ),
+    **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError"), nobody),
+    "ProfileNotFound": nobody,
     **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"), _unknown),
     **dict.fromkeys(("AccessDenied", "AllAccessDisabled", "403", "401"), _forbidden),
     **dict.fromkeys(("Forbidden", "Unauthorized", "UnauthorizedAccess"), _forbidden),
