@@ -13,6 +13,7 @@ CLAIMING = (
     "At a site",
     "Where people sign",
     "Keys that were stolen",
+    "The servers of a hub",
     "The limits",
     "Other users of the machine",
     "What is never believed",

@@ -93,7 +93,8 @@ def restored(said: Checkpoint) -> RestoredHubError:
         subject=said.origin,
         next_step="Restore the newest backup of the hub's home, or bring back the server that "
         "holds them. If none does, or if somebody else signed with the log's key, two fleet "
-        "administrators replace that key: sealift key rotate log",
+        "administrators replace that key: sealift key rotate log. Step by step: "
+        "docs/how-to/lost-and-found.md",
     )
 
 

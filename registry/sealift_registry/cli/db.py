@@ -18,6 +18,8 @@ from sealift_signing.errors import RefusedError, UsageError, shown
 from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from sealift_registry.storage.home import DatabaseSettings
     from sealift_registry.storage.postgres_finding import Finding
     from sealift_registry.storage.postgres_roles import Roles
@@ -133,6 +135,7 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
     The server and its settings; every table, column, key and trigger; and what the hub's role may
     do. Exit code 1 where something is wrong; what is only to be known is noted. Nothing is changed.
     """
+    from sealift_migrations.table_rules import VERSION_TABLE
     from sealift_registry.storage import postgres_check
     from sealift_registry.storage.postgres_address import parse_url
 
@@ -146,6 +149,8 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
     ):
         role = application or own or postgres_check.only_application(connection)
         found = list(postgres_check.check(connection, role, failover=settings.failover))
+        if not any(one.where == VERSION_TABLE for one in found):  # else there may be no tables
+            found += _left_open(connection, role)
     faults, notes = ([_told(one) for one in found if one.is_fault is so] for so in (True, False))
     data = {"database": database.where, "application": role, "findings": faults, "notes": notes}
     whole = f"{database.where} is as it should be, and {role} may do what it needs to, and no more."
@@ -163,6 +168,19 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
 
 def _told(finding: Finding) -> dict[str, str]:
     return {"what": finding.what, "where": finding.where, "next": again(finding.advice)}
+
+
+def _left_open(connection: Connection, role: str) -> list[Finding]:
+    """What is wrong where the hub has left the database, and `role` may still come in."""
+    from sealift_registry.storage import postgres_left
+    from sealift_registry.trust import whereabouts
+    from sealift_signing.errors import SealiftError
+
+    try:
+        there = whereabouts.went_to(connection)
+    except SealiftError:  # what is there is not what was signed, which fsck names
+        there = None
+    return [] if there is None else list(postgres_left.check(connection, role, there))
 
 
 def _settings(session: Session) -> DatabaseSettings:

@@ -63,7 +63,7 @@ def check(connection: Connection, draft: Draft) -> None:
             f"{len(signed)} did.",
             subject=part.name,
             next_step=f"Have {wanted} of {people} sign it, each with sealift-sign; then submit all "
-            "their files together.",
+            "their files together. What that gives up: docs/how-to/lost-and-found.md",
         )
 
 
