@@ -23,6 +23,7 @@ from sealift_registry.storage.queries import all_rows
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust.hub import Hub
 from sealift_signing import shape
+from sealift_signing.drawing import word
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.blobs import BlobFolder, BlobStore
@@ -60,7 +61,7 @@ def mend(hub: Hub, source: BlobStore | Path, begin_phase: BeginPhase) -> Mended:
     while True:
         done.found = examine(hub, begin_phase)
         back = [one for one in done.found.losses if _brought(store, one, source)]
-        done.back |= {one.sha256: (one, f"from {where}") for one in back}
+        done.back |= {one.sha256: (one, f"from {word(where)}") for one in back}
         if not back or any(one.fault == "unreadable" for one in back):
             return done
 

@@ -47,6 +47,8 @@ def again(text: str, subject: str = "") -> str:
 
     def whole(found: re.Match[str]) -> str:
         named = re.findall(r"--[a-z-]+", found["given"])
+        if "--help" in named:
+            return found[0]
         added = dict(_of(found["group"], found["name"], given, subject))
         kept = [f" {one}" for one in named if one not in added]
         words = [f" {name} {pasted([value])}" for name, value in added.items()]

@@ -236,13 +236,11 @@ def blobs_mend(
 
 
 def _tell_mended(session: Session, done: Mended) -> None:
-    from sealift_signing.drawing import drawn
-
     lines = [
-        f"The blob {one.sha256[:12]} of {', '.join(one.of)} is whole again, {word(where)}."
+        f"The blob {one.sha256[:12]} of {', '.join(one.of)} is whole again, {where}."
         for one, where in done.back.values()
     ]
-    lines += [drawn(words) for words in done.told]
+    lines += done.told
     lines += [_sentence(one) for one in done.found.losses] or [_whole(done.found)]
     lines += _what_to_do(session, done.found)
     whence = {digest: where for digest, (_, where) in done.back.items()}
@@ -265,17 +263,17 @@ def _other(session: Session, named: str, endpoint: str | None, region: str | Non
 
 def _what_to_do(session: Session, found: Found) -> list[str]:
     """For each kind of loss what gives it back, where no other store and no medium does."""
-    ways = list[str]()
-    from_sources: dict[str, bool] = {}
+    from_hub, from_sources = False, dict[str, bool]()
     for one in found.losses:
         theirs = [part for part in one.parts if not _is_of_hub(part)]
-        if one.older or not theirs:
-            ways = [f"  {again(FROM_HUB)}"]
+        from_hub = from_hub or one.older or not theirs
         for part in theirs:
             version = part.path.full_version
             from_sources[version] = from_sources.get(version, False) or part.kind == "goldens"
+    ways = list[str]()  # sources first, from which others are built again
     for version, with_goldens in sorted(from_sources.items()):
         ways += _from_source(session, version, with_goldens=with_goldens)
+    ways += [f"  {again(FROM_HUB)}"] * from_hub
     return ["", "What brings it back:", *ways] if ways else []
 
 
