@@ -62,7 +62,7 @@ def findings(connection: Connection, application: str) -> Iterator[Finding]:
         if name in _FAULTS and _FAULTS[name](value.lower()):
             yield Finding(what, name, _reset(name, role, here=here))
         elif name in _NOTED and value != _NOTED[name]:
-            advice = "Nothing, for the hub: each of its sessions has its own. Others go by it."
+            advice = "Leave it: each session of the hub has its own, and others go by this one."
             yield Finding(what, name, advice, is_fault=False)
 
 

@@ -229,7 +229,8 @@ def _locked(where: str, reason: str) -> FailedError:
         "database-locked",
         f"The database {where} is kept locked by somebody who changes it: {reason}.",
         subject=where,
-        next_step="Run the command again when the upgrade, or whoever works there, is done.",
+        next_step="Run the command again when the upgrade, or whoever works there, is done. "
+        "Whether it waits for a standby that is gone, this says: sealift db check",
     )
 
 
