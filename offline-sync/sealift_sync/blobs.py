@@ -25,6 +25,8 @@ from sealift_signing.vocabulary import SHA256
 from sealift_sync import stream
 from sealift_sync.durable import PARTIAL, Progress, flush, flush_folder, unwritable
 
+SMALL = 64 * 1024 * 1024
+"""Bytes of a blob that is held in memory as a whole: callers say less where their kind has less."""
 _NOTHING_THERE = (FileNotFoundError, NotADirectoryError)
 Fault = Literal["", "missing", "damaged", "unreadable"]
 """What is wrong with a blob; empty if it was hashed and is whole."""
@@ -112,8 +114,11 @@ class BlobStore(Protocol):
             sizes: the bytes that each should have, by its digest.
         """
 
-    def read(self, digest: str) -> bytes:
-        """The bytes of a small blob, hashed again while they are read; RefusedError if damaged."""
+    def read(self, digest: str, most: int = SMALL) -> bytes:
+        """The bytes of a small blob, hashed again while they are read.
+
+        RefusedError if it is damaged, or has more than `most` bytes: no more are read.
+        """
 
     def read_all(self, digests: Collection[str], most: int) -> dict[str, bytes]:
         """The bytes, hashed, of small blobs that are here, whole, and no more than `most` bytes.
@@ -350,21 +355,22 @@ class BlobFolder:
         found = {}
         for digest in digests:
             with suppress(NotFoundError, RefusedError):
-                if self.size(digest) <= most:
-                    found[digest] = self.read(digest)
+                found[digest] = self.read(digest, most)
         return found
 
-    def read(self, digest: str) -> bytes:
+    def read(self, digest: str, most: int = SMALL) -> bytes:
         """The bytes of a small blob, hashed again while they are read.
 
         Raises:
-            RefusedError: the blob was damaged.
+            RefusedError: the blob was damaged, or has more than `most` bytes.
         """
         with self.open(digest) as file:
             try:
-                data = file.read()
+                data = file.read(most + 1)
             except OSError as bad:
                 raise unreadable(str(self.path(digest)), bad) from bad
+        if len(data) > most:
+            raise too_large(digest, most)
         if sha256(data).hexdigest() != digest:
             raise damaged(digest)
         return data
@@ -433,6 +439,17 @@ class BlobFolder:
             subject=digest,
             next_step="Check that the folder was copied whole.",
         )
+
+
+def too_large(digest: str, most: int) -> RefusedError:
+    """The error for a blob that is larger than its kind may be."""
+    return RefusedError(
+        "blob-too-large",
+        f"The blob {digest[:12]} has more than {most:,} bytes, and its kind has no more.",
+        subject=digest,
+        next_step="It is not what it is named as: find out what is damaged with the fsck of "
+        "whoever holds it, and have it brought again.",
+    )
 
 
 def damaged(digest: str) -> RefusedError:

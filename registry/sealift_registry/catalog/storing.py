@@ -166,7 +166,9 @@ def store_again(
             none that this software writes of these files has its digest.
     """
     if _whole(blobs, manifest):
-        known = artifact.read_manifest(blobs.read(manifest), what="the manifest")
+        known = artifact.read_manifest(
+            blobs.read(manifest, artifact.LARGEST_MANIFEST), what="the manifest"
+        )
         stored = StoredFiles(known.files, known.packs)
     else:  # it was made before there were packs, or as it is made now
         stored = StoredFiles(tuple(_files(folder, expected).values()))

@@ -43,7 +43,7 @@ from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import moment
-from sealift_sync.artifact import ArtifactFile, read_manifest
+from sealift_sync.artifact import LARGEST_MANIFEST, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.check_rows import LARGEST, unpack
@@ -150,7 +150,9 @@ class _Taking:
         existing = judged.order.existing
         if existing is None:
             return judged.said.files
-        manifest = read_manifest(self.hub.home.blobs.read(existing), what=judged.said.artifact)
+        manifest = read_manifest(
+            self.hub.home.blobs.read(existing, LARGEST_MANIFEST), what=judged.said.artifact
+        )
         return tuple(ModelFile(one.path, one.size, one.sha256) for one in manifest.files)
 
     def refused(self, judged: Judged, bad: RefusedError) -> RefusedError:

@@ -40,7 +40,7 @@ from sealift_signing.errors import NotFoundError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import SOURCE, CatalogPath
-from sealift_sync.artifact import ArtifactFile, read_manifest
+from sealift_sync.artifact import LARGEST_MANIFEST, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder
 
 PURPOSES = (BUILDER, EVIDENCE_PURPOSE["scan"])
@@ -323,7 +323,7 @@ def _plan(connection: Connection, hub: Hub, ref: VersionRef, target: HardwareTar
     return _Plan(
         organisation=Repository(connection).organisation(),
         path=path,
-        source_manifest=hub.home.blobs.read(source.sha256),
+        source_manifest=hub.home.blobs.read(source.sha256, LARGEST_MANIFEST),
         source_sha256=source.sha256,
         scan=scan.predicate.details,
         goldens=goldens,

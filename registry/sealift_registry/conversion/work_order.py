@@ -29,7 +29,7 @@ from sealift_signing.vocabulary import (
     Sha256,
 )
 from sealift_sync import durable
-from sealift_sync.artifact import MOST_FILES, read_manifest
+from sealift_sync.artifact import LARGEST_MANIFEST, MOST_FILES, read_manifest
 from sealift_sync.blobs import BlobFolder, BlobStore
 from sealift_sync.bundle.medium import read_named
 
@@ -194,7 +194,7 @@ def order_in(folder: Path) -> tuple[WorkOrder, BlobFolder]:
 def _named(order: WorkOrder, blobs: BlobStore) -> set[str]:
     found = {order.goldens}
     for manifest in filter(None, (order.source.manifest, order.existing)):
-        known = read_manifest(blobs.read(manifest), what="the manifest")
+        known = read_manifest(blobs.read(manifest, LARGEST_MANIFEST), what="the manifest")
         found |= {manifest, *known.blobs}
     return found
 

@@ -108,7 +108,8 @@ def gather(
     bodies = store.read_all(digests, LARGEST_MANIFEST)
     check_blobs(store, sorted(digests - bodies.keys()))
     manifests = {
-        one.parsed: bodies.get(one.sha256) or store.read(one.sha256)  # which says what is wrong
+        one.parsed: bodies.get(one.sha256)
+        or store.read(one.sha256, LARGEST_MANIFEST)  # which says what is wrong
         for one in assigned
     }
     read = {

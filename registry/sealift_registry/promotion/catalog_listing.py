@@ -15,6 +15,7 @@ from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import publishing, roles
 from sealift_signing.vocabulary import moment
+from sealift_sync.artifact import LARGEST_MANIFEST
 
 
 def list_variants(
@@ -36,7 +37,11 @@ def list_variants(
     for one in found:
         if not one.artifact.path.is_source:
             manifest = manifests.get(one.artifact.sha256)
-            _add_target(catalog.signed, one, manifest or hub.home.blobs.read(one.artifact.sha256))
+            _add_target(
+                catalog.signed,
+                one,
+                manifest or hub.home.blobs.read(one.artifact.sha256, LARGEST_MANIFEST),
+            )
             recording.add_listing(
                 connection, one.artifact.path, promotion.stage, promotion.number, moment(now)
             )

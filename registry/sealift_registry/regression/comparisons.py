@@ -44,7 +44,7 @@ from sealift_signing.evidence import EVIDENCE_PURPOSE, says_of
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath, moment
-from sealift_sync.artifact import read_manifest
+from sealift_sync.artifact import LARGEST_MANIFEST, read_manifest
 
 ListedNow = Callable[[Connection, CatalogPath, str], ListedVariant | None]
 """What is listed now for a stage, of the model and hardware target of the variant at a path."""
@@ -241,14 +241,14 @@ class Comparisons:
         return ListedGoldens(known, path)
 
     def _side(self, artifact: ArtifactRow) -> Side:
-        manifest = self._hub.home.blobs.read(artifact.sha256)
+        manifest = self._hub.home.blobs.read(artifact.sha256, LARGEST_MANIFEST)
         files = read_manifest(manifest, what=str(artifact.path)).files
         size = sum(one.size for one in files)
         return Side(artifact.path.version, artifact.sha256, size, None, None)
 
     def _laid_out(self, artifact: ArtifactRow, folder: Path) -> Path:
         """The model of an artifact, with all its files beside it; `folder` where none is ONNX."""
-        manifest = self._hub.home.blobs.read(artifact.sha256)
+        manifest = self._hub.home.blobs.read(artifact.sha256, LARGEST_MANIFEST)
         lay_out(self._hub.home.blobs, manifest, folder)
         files = read_manifest(manifest, what=str(artifact.path)).files
         return folder / model_of(one.path for one in files)

@@ -31,7 +31,16 @@ from sealift_registry.storage.workspace import workspace
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.vocabulary import SHA256
 from sealift_sync import durable, stream
-from sealift_sync.blobs import Blob, Fault, check_digest, damaged, open_regular, unreadable
+from sealift_sync.blobs import (
+    SMALL,
+    Blob,
+    Fault,
+    check_digest,
+    damaged,
+    open_regular,
+    too_large,
+    unreadable,
+)
 from sealift_sync.durable import Progress
 
 ABANDONED = timedelta(days=7)
@@ -359,10 +368,12 @@ class S3Blobs:
             with self.open(digest) as source:
                 yield digest, source
 
-    def read(self, digest: str) -> bytes:
-        """The bytes of a small blob, hashed."""
+    def read(self, digest: str, most: int = SMALL) -> bytes:
+        """The bytes of a small blob, hashed; no more than `most` of them are read."""
         with self.open(digest) as source:
-            data = source.read()
+            data = source.read(most + 1)
+        if len(data) > most:
+            raise too_large(digest, most)
         if sha256(data).hexdigest() != digest:
             raise damaged(digest)
         return data

@@ -12,7 +12,7 @@ from sealift_signing import statements
 from sealift_signing.documents import AssignedArtifact
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Receipt
-from sealift_sync.artifact import read_manifest
+from sealift_sync.artifact import LARGEST_MANIFEST, read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.site.log.restored_site import restored_words
 from sealift_sync.site.running.choices import Choice, Choices, Place
@@ -182,7 +182,9 @@ def _unused(site: OpenSite, choices: Choices) -> tuple[int, int]:
 
 def _blobs(store: BlobFolder, manifest: str) -> set[str]:
     try:
-        found = read_manifest(store.read(manifest), what=f"the manifest {manifest[:12]}")
+        found = read_manifest(
+            store.read(manifest, LARGEST_MANIFEST), what=f"the manifest {manifest[:12]}"
+        )
     except SealiftError:
         return set()  # damaged: whatever shows it says so
     return {file.sha256 for file in found.contents}

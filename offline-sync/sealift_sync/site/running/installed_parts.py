@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sealift_signing.canonical import Json
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
-from sealift_sync.artifact import Artifact, read_manifest
+from sealift_sync.artifact import LARGEST_MANIFEST, Artifact, read_manifest
 from sealift_sync.site.running.choices import Choices
 from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.check_results import rows_of
@@ -83,7 +83,7 @@ def manifest_of(
 ) -> bytes | None:
     """The manifest with this digest, from the store or else from `elsewhere`; hashed."""
     try:
-        return site.home.store.read(digest)
+        return site.home.store.read(digest, LARGEST_MANIFEST)
     except (SealiftError, OSError):
         return elsewhere(digest)
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from sealift_signing import file_access
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_sync import durable, stream
-from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
+from sealift_sync.artifact import LARGEST_MANIFEST, Artifact, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder, damaged
 from sealift_sync.site.running.choices import Choice, Place
 from sealift_sync.site.setup.home_folder import Home
@@ -211,7 +211,7 @@ class ModelTree:
                     file_access.show(part, file_access.SHOWN_FOLDER)
 
     def _artifact(self, choice: Choice) -> Artifact:
-        data = self._store.read(choice.sha256)
+        data = self._store.read(choice.sha256, LARGEST_MANIFEST)
         return read_manifest(data, what=f"the manifest of {choice.path}")
 
     def _whole(self, folder: Path, artifact: Artifact) -> bool:

@@ -15,9 +15,16 @@ from functools import partial
 from pathlib import Path
 
 from sealift_signing.errors import SealiftError
-from sealift_sync.artifact import read_manifest
+from sealift_sync.artifact import LARGEST_MANIFEST, read_manifest
 from sealift_sync.blobs import Blob, BlobFolder
-from sealift_sync.check_rows import CheckRowsContent, Difference, compared, differences, unpack
+from sealift_sync.check_rows import (
+    LARGEST,
+    CheckRowsContent,
+    Difference,
+    compared,
+    differences,
+    unpack,
+)
 from sealift_sync.site.running import programs
 from sealift_sync.site.running.choices import Choice, Place
 from sealift_sync.site.running.model_tree import ModelTree
@@ -155,7 +162,7 @@ def _read(store: BlobFolder, blob: Blob) -> CheckRowsContent:
             rows are spoiled would be to have none.
     """
     try:
-        data = store.read(blob.sha256)
+        data = store.read(blob.sha256, LARGEST)
         return unpack(data, what=f"the check rows {blob.sha256[:12]}")
     except SealiftError as bad:
         raise CommandFailedError(
@@ -166,7 +173,7 @@ def _read(store: BlobFolder, blob: Blob) -> CheckRowsContent:
 
 def _model_file(site: OpenSite, choice: Choice) -> str:
     """The file of the model, below the folder of its version."""
-    manifest = site.home.store.read(choice.sha256)
+    manifest = site.home.store.read(choice.sha256, LARGEST_MANIFEST)
     artifact = read_manifest(manifest, what=f"the manifest of {choice.path}")
     found = [one.path for one in artifact.files if one.path.endswith(ONNX)]
     usual = f"model{ONNX}"
