@@ -103,7 +103,7 @@ def test_g1_181_a_database_that_was_named_is_named_again(tmp_path: Path, capsys:
     url, home = database.url(), ["--home", str(tmp_path / "hub")]
     roles = ["--owner", "our_owner", "--migrator", "our_migrator", "--application", "our_hub"]
     code, said = told(capsys, "db", "check", "--as", url, "--application", "our_hub", *home)
-    assert code == 1
+    assert code == 1, said
     asked = printed(said)
     again = ["db", "check", "--as", url, "--application", "our_hub", *home]
     assert asked[-1] == again

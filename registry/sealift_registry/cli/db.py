@@ -135,7 +135,6 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
     The server and its settings; every table, column, key and trigger; and what the hub's role may
     do. Exit code 1 where something is wrong; what is only to be known is noted. Nothing is changed.
     """
-    from sealift_migrations.table_rules import VERSION_TABLE
     from sealift_registry.storage import postgres_check
     from sealift_registry.storage.postgres_address import parse_url
 
@@ -149,7 +148,8 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
     ):
         role = application or own or postgres_check.only_application(connection)
         found = list(postgres_check.check(connection, role, failover=settings.failover))
-        if not any(one.where == VERSION_TABLE for one in found):  # else there may be no tables
+        there = "SELECT to_regclass('moved') IS NOT NULL"  # before `db upgrade` there is no table
+        if connection.exec_driver_sql(there).scalar_one():
             found += _left_open(connection, role)
     faults, notes = ([_told(one) for one in found if one.is_fault is so] for so in (True, False))
     data = {"database": database.where, "application": role, "findings": faults, "notes": notes}
