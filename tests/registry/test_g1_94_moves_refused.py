@@ -95,7 +95,7 @@ def test_nothing_is_named(hub: Acme) -> None:
     with pytest.raises(UsageError, match="Nothing was named"):
         route(hub.app.hub.home, None, None)
     done = moved_to(hub.app, "home")
-    assert done.again
+    assert done.already
     assert hub.types()[-1] != "hub.moved"
 
 
