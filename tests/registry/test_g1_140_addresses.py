@@ -163,7 +163,10 @@ CALLED = {"cleartext": "password", "md5": "md5"}
 @pytest.mark.parametrize("asks", ["cleartext", "md5"])
 @pytest.mark.parametrize("speaks", [False, True])
 def test_g1_141_who_pretends_to_be_the_server_gets_no_password(
-    certified: Path, asks: Literal["cleartext", "md5"], speaks: bool
+    certified: Path,
+    asks: Literal["cleartext", "md5"],
+    speaks: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Front(certificate=certified if speaks else None, asks=asks) as rogue:
         code = "database-open-password" if speaks else "database-no-tls"
@@ -171,7 +174,17 @@ def test_g1_141_who_pretends_to_be_the_server_gets_no_password(
         refused("database-open-password", with_password(rogue.url(sslmode="prefer")))
         refused("database-open-password", with_password(rogue.url(host="localhost")))
         verifying = with_password(rogue.url(sslrootcert="/nowhere/root.crt"))
-        refused("database-untrusted" if speaks else "database-no-tls", verifying)
+        unverified = "database-untrusted" if speaks else "database-no-tls"
+        refused(unverified, verifying)
+        # libpq verifies by `require` where that file is there, and nobody where it is not.
+        gone = {"sslmode": "require", "sslrootcert": "/nowhere/root.crt"}
+        refused(unverified, with_password(rogue.url(**gone)))
+        monkeypatch.setenv("PGSSLROOTCERT", gone["sslrootcert"])
+        refused(unverified, with_password(rogue.url(sslmode="require")))
+        monkeypatch.setenv("PGSSLMODE", "require")
+        refused(unverified, with_password(rogue.url()))
+        monkeypatch.delenv("PGSSLMODE")
+        monkeypatch.delenv("PGSSLROOTCERT")
         assert rogue.got == []
         # Who says that it is meant so is taken at their word: this is what it would have got.
         meant = rogue.url(sslmode="prefer", require_auth=CALLED[asks])

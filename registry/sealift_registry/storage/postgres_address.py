@@ -249,6 +249,9 @@ def in_force(url: URL) -> dict[str, str]:
             found["sslmode"] = "verify-full"
         elif not _is_local(found):
             found["sslmode"] = "require"
+    if found.get("sslmode") == "require" and _root_certificate(found):
+        # What libpq makes of it where the file is there; else it would verify nobody, and go on.
+        found["sslmode"] = "verify-ca"
     if "require_auth" not in found and not _is_verified(found):
         found["require_auth"] = NEVER_SHOWN
     return found
@@ -318,11 +321,9 @@ def _is_verified(found: Mapping[str, str]) -> bool:
     """Whether the server shows that it is the one that is meant, before it is told anything."""
     if found.get("channel_binding") == "require":  # it knows what is kept of the password
         return True
-    if found.get("host", "/")[:1] in {"/", "@"}:  # where there is no TLS, whatever the mode
-        return False
-    mode = found.get("sslmode")
-    # libpq verifies a chain by `require`, too, where it has a root certificate.
-    return mode in {"verify-ca", "verify-full"} or (mode == "require" and _root_certificate(found))
+    if any(one[:1] in {"", "/", "@"} for one in found.get("host", "").split(",")):
+        return False  # by a socket there is no TLS, whatever the mode
+    return found.get("sslmode") in {"verify-ca", "verify-full"}
 
 
 def connecting(url: URL) -> dict[str, Any]:
