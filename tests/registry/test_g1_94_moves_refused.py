@@ -67,13 +67,13 @@ def test_a_column_that_holds_something_else_is_not_moved(hub: Acme, database: Da
     assert refused(hub, url_of(database)).code == "move-not-whole"
 
 
-def test_a_place_that_holds_another_hub(hub: Acme, acme_elsewhere: str) -> None:
-    assert refused(hub, acme_elsewhere).code == "database-not-new"
+def test_a_place_where_the_same_hub_went_another_way(hub: Acme, acme_elsewhere: str) -> None:
+    assert refused(hub, acme_elsewhere).code == "home-is-another-history"
 
 
 @pytest.fixture
 def acme_elsewhere(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a database in which another hub is."""
+    """The address of a database to which a copy of this hub was moved before it went on here."""
     made, url = copied(founded, tmp_path_factory.mktemp("other")), url_of(new_database())
     moved_to(made.app, url)
     made.close()
