@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import date
 from functools import partial
 from typing import Any
 
 from securesystemslib.signer import Signer
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from sealift_registry.audit import restored_backup
 from sealift_registry.audit.admission import Admission
+from sealift_registry.audit.edge import Vouch, signed_by
 from sealift_registry.audit.newest_checkpoint import Kept, LostError, NewestCheckpoint
+from sealift_registry.audit.stored_hashes import damaged, stored_hashes
 from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile
-from sealift_signing.errors import FailedError, RefusedError, SealiftError
+from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.transparency import checkpoint, tiles
+from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.transparency.entry_columns import derive
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.growth import Growth, grow
-from sealift_signing.transparency.tiles import HashReader
 
 Former = Callable[[Connection, PublicKey], Iterable[PublicKey]]
 """Gives the keys that a log's key follows."""
@@ -130,68 +130,24 @@ class Appender:
         if row is None:
             # Whoever emptied it would have us sign another history, from entry 0 on.
             if not self._begins or self._begun:
-                raise _damaged("nothing is left of it")
+                raise damaged("nothing is left of it")
             return Frontier()
         try:
             found = Frontier.decode(row.size, row.frontier)
             if found != self._own:
-                said = self._said(connection, row.note)
+                said = signed_by(bytes(row.note), self._vouch(connection))
                 if (said.size, said.root) != (found.size, found.root):
-                    raise _damaged("its size or root is not the one that was signed")
+                    raise damaged("its size or root is not the one that was signed")
         except SealiftError as bad:
-            raise _damaged(bad.what) from bad
+            raise damaged(bad.what.rstrip(".")) from bad
         return found
 
-    def _said(self, connection: Connection, note: bytes) -> Checkpoint:
-        """What our key signed; or, where ours has signed nothing yet, the one that it follows."""
-        try:
-            return checkpoint.verify(note, self._key, self._origin)
-        except RefusedError:
-            for key in self._former(connection, self._key):
-                with suppress(RefusedError):
-                    return checkpoint.verify(note, key, self._origin)
-            raise
-
-
-_LEAVES = (
-    select(log_entry.c.leaf)
-    .where(log_entry.c.seq >= bindparam("first"), log_entry.c.seq < bindparam("end"))
-    .order_by(log_entry.c.seq)
-)
-_ROOTS = (
-    select(log_tile.c.root)
-    .where(
-        log_tile.c.level == bindparam("level") - 1,
-        log_tile.c.number >= bindparam("first"),
-        log_tile.c.number < bindparam("end"),
-    )
-    .order_by(log_tile.c.number)
-)
-_TILE = select(log_tile.c.hashes).where(
-    log_tile.c.level == bindparam("level"), log_tile.c.number == bindparam("number")
-)
+    def _vouch(self, connection: Connection) -> Vouch:
+        return Vouch(self._key, self._origin, partial(self._former, connection, self._key))
 
 
 def _size(connection: Connection) -> int:
     return connection.execute(select(func.max(log_checkpoint.c.size))).scalar() or 0
-
-
-def stored_hashes(connection: Connection) -> HashReader:
-    """Reads the tree's hashes: full tiles, or else the leaves of entries and the roots of tiles."""
-
-    def read(level: int, first: int, end: int) -> Sequence[bytes]:
-        if end - first == tiles.WIDTH and first % tiles.WIDTH == 0:
-            place = {"level": level, "number": first // tiles.WIDTH}
-            found = tiles.cut(connection.execute(_TILE, place).scalar() or b"")
-        else:
-            span = {"first": first, "end": end}
-            query = connection.execute(_ROOTS if level else _LEAVES, span | {"level": level})
-            found = list(query.scalars())
-        if len(found) != end - first:
-            raise _damaged(f"hashes {first} to {end - 1} of level {level} are not all there")
-        return found
-
-    return read
 
 
 def _insert_entries(connection: Connection, growth: Growth, entries: Sequence[Entry]) -> None:
@@ -205,14 +161,6 @@ def _insert_entries(connection: Connection, growth: Growth, entries: Sequence[En
         connection.execute(insert(log_term), terms)
     if growth.tiles:
         connection.execute(insert(log_tile), [tile._asdict() for tile in growth.tiles])
-
-
-def _damaged(why: str) -> FailedError:
-    return FailedError(
-        "log-damaged",
-        f"The log in the database is not the one that was signed: {why}.",
-        next_step="Write nothing more; see what was changed with: sealift audit verify",
-    )
 
 
 SignerProvider = Callable[[], Signer]

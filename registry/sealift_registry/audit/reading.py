@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select, text
 from sqlalchemy import Row as SqlRow
 
 from sealift_registry.audit import page_query
-from sealift_registry.audit.append import stored_hashes
+from sealift_registry.audit.stored_hashes import stored_hashes
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.storage.database import Database
 from sealift_signing.errors import NotFoundError
