@@ -150,9 +150,11 @@ def _check_not_there(hub: Hub, target: Database) -> None:
 
     Raises:
         RefusedError: it does: this home is a copy from before it moved, or another history.
+        FailedError: it holds what this hub was before.
     """
     with target.in_words(), target.reading() as connection:
-        if edge(connection).size == 0:
+        there = edge(connection)
+        if there.size == 0:
             return
         try:
             if Repository(connection).organisation() != hub.home.organisation:
@@ -162,7 +164,18 @@ def _check_not_there(hub: Hub, target: Database) -> None:
         went = whereabouts.went_to(connection)
         with hub.reading() as here:
             ours = edge(here)
+            is_before = there.size < ours.size and holds(here, there)
         goes_on = holds(connection, ours)
+    if is_before:
+        raise FailedError(
+            "move-older-hub",
+            f"{target.where} "
+            + ("was left by this hub" if went else "holds this hub as it was earlier")
+            + f": its log ends there after {there.size} entries, and goes on here.",
+            subject=target.where,
+            next_step="Nothing of it is missing here. Have that database made new, or name another "
+            "one: a hub is copied only to where no hub is.",
+        )
     place = went or target.place
     if goes_on:
         raise RefusedError(
