@@ -13,7 +13,10 @@ SCHEME = "s3://"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*")
 """Letters that every server and every proxy leaves as they are."""
-_REGION = re.compile(r"[a-z0-9-]{0,64}")
+_REGION = re.compile(r"[A-Za-z0-9-]{0,63}")
+"""As botocore takes them: OpenStack's are called RegionOne, or NL."""
+_HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?|.*:.*")
+"""Such as botocore asks; a name with an underscore, which compose may give, it does not."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,20 @@ def _check_endpoint(endpoint: str) -> None:
         port_is_one = parts.port is None or parts.port > 0
     except ValueError:
         parts, port_is_one = urlsplit(""), False
-    whole = parts.scheme in {"http", "https"} and parts.hostname and port_is_one
+    named = _HOST.fullmatch(parts.hostname or "")
+    whole = parts.scheme in {"http", "https"} and named and port_is_one
     # A password in an address would be printed with every message.
     if not whole or parts.username or parts.query or parts.fragment or parts.path.strip("/"):
-        raise UsageError(
-            "bad-blobs-endpoint",
-            "blobs.endpoint is not the address of an S3 server.",
-            subject="the endpoint",
-            next_step="Write it as https://HOST or https://HOST:PORT, with no user and no path; "
-            "credentials come from the environment (docs/how-to/keep-blobs-on-s3.md).",
-        )
+        raise bad_endpoint()
+
+
+def bad_endpoint() -> UsageError:
+    """The error for an endpoint that is none; it may hold a password, and is not shown."""
+    return UsageError(
+        "bad-blobs-endpoint",
+        "blobs.endpoint is not the address of an S3 server.",
+        subject="the endpoint",
+        next_step="Write it as https://HOST or https://HOST:PORT, with no user and no path, and "
+        "no underscore in HOST; credentials come from the environment "
+        "(docs/how-to/keep-blobs-on-s3.md).",
+    )

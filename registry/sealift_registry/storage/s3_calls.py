@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from sealift_registry.storage import s3_answers, s3_credentials, s3_faults
-from sealift_registry.storage.s3_address import S3Address
+from sealift_registry.storage.s3_address import S3Address, bad_endpoint
 from sealift_signing.errors import FailedError
 
 HANDS = 4
@@ -209,7 +209,7 @@ class Calls:
             except ValueError as bad:
                 if "endpoint" not in str(bad) and "URL" not in str(bad):
                     raise
-                raise s3_credentials.bad_endpoint() from bad
+                raise (bad_endpoint() if endpoint else s3_credentials.bad_endpoint()) from bad
         s3_credentials.check_endpoint(made.meta.endpoint_url)
         return made
 
@@ -258,7 +258,7 @@ class Calls:
                     raise
                 continue
             self._outage.ended()
-            if s3_faults.is_html(answer) and operation != "get_object":
+            if s3_faults.is_html(answer) and not _is_ours(operation, answer):
                 raise s3_faults.said(_PageError(answer), where)
             try:
                 s3_answers.check(operation, answer, where)
@@ -316,6 +316,15 @@ class Calls:
     def told(self) -> _Told:
         """Where botocore's errors become ours."""
         return _Told(self.address.where)
+
+
+def _is_ours(operation: str, answer: dict[str, Any]) -> bool:
+    """Whether an answer is none for people though its type is: a blob, or what was taken.
+
+    OpenStack's Swift says so of each object that it takes.
+    """
+    taken = operation in {"put_object", "upload_part"} and answer.get("ETag")
+    return operation == "get_object" or bool(taken)
 
 
 def _close(body: Any) -> None:  # noqa: ANN401 - botocore's, or bytes that were read already

@@ -72,13 +72,17 @@ def _blobs_of(page: dict[str, Any], folder: str, where: str) -> list[tuple[str, 
 
 
 def _behind(page: dict[str, Any]) -> Mark:
-    found = page.get("Contents") or [{}]
+    found = page.get("Contents")
+    if not found:  # a page of nothing, as behind many that were deleted: there is only its token
+        return {"ContinuationToken": str(page.get("NextContinuationToken") or "")}
     return {"StartAfter": str(found[-1].get("Key", ""))}
 
 
 def _next_marks(page: dict[str, Any]) -> Mark:
-    marks = {"KeyMarker": str(page.get("NextKeyMarker") or "")}
-    upload = page.get("NextUploadIdMarker")
+    key, upload = page.get("NextKeyMarker"), page.get("NextUploadIdMarker")
+    if upload and not key:  # SeaweedFS lists by uploads alone
+        return {"UploadIdMarker": str(upload)}
+    marks = {"KeyMarker": str(key or "")}
     return marks | {"UploadIdMarker": str(upload)} if upload else marks
 
 
