@@ -53,10 +53,13 @@ def ask(
 
 
 def _places(connection: Connection, ids: Collection[str]) -> dict[str, Place]:
+    size = (
+        select(func.min(log_checkpoint.c.size))
+        .where(log_checkpoint.c.size > log_entry.c.seq)
+        .scalar_subquery()
+    )
     found: dict[str, Place] = {}
     for some in in_parts(sorted(ids)):
-        query = select(log_entry.c.id, log_entry.c.seq).where(log_entry.c.id.in_(some))
-        for one, seq in connection.execute(query).all():
-            size = select(func.min(log_checkpoint.c.size)).where(log_checkpoint.c.size > seq)
-            found[one] = Place(seq, connection.execute(size).scalar_one())
+        query = select(log_entry.c.id, log_entry.c.seq, size).where(log_entry.c.id.in_(some))
+        found |= {row[0]: Place(row[1], row[2]) for row in connection.execute(query)}
     return found
