@@ -214,6 +214,34 @@ def test_f2_513_every_name_on_the_map_is_in_the_code(maker: ModuleType) -> None:
     assert sorted(one for one in named if not _is_in_the_code(maker.PACKAGES, one)) == []
 
 
+SEE = re.compile(r"\b[Ss]ee `([a-z_]+(?:\.\w+)+)`|`(sealift_[a-z]+(?:\.\w+)+)`")
+"""What a sentence of the code sends its reader to: a room's module, or what is in it."""
+
+
+def test_g1_226_what_the_code_says_to_see_is_there(maker: ModuleType) -> None:
+    """A module that was renamed leaves no sentence behind that names it as it was."""
+    lost, named = [], 0
+    for package in maker.PACKAGES.values():
+        for file in sorted(package.rglob("*.py")):
+            for one in SEE.finditer(file.read_text("utf-8")):
+                named += 1
+                if not _is_found(maker.PACKAGES, file, one[1] or one[2]):
+                    lost.append(f"{file.relative_to(ROOT)}: {one[0]}")
+    assert named > 5
+    assert lost == []
+
+
+def _is_found(packages: Mapping[str, Path], file: Path, name: str) -> bool:
+    """Whether `name` is there: in full, of any distribution, or of the room that `file` is in."""
+    distributions = {place.name: first for first, place in packages.items()}
+    first, _, rest = name.partition(".")
+    if first in distributions:
+        return _is_in_the_code(packages, f"{distributions[first]}.{rest}")
+    own = next(one for one, place in packages.items() if file.is_relative_to(place))
+    room = ".".join((own, *file.parent.relative_to(packages[own]).parts))
+    return any(_is_in_the_code(packages, f"{one}.{name}") for one in (room, *packages))
+
+
 def _is_in_the_code(packages: Mapping[str, Path], name: str) -> bool:
     first, *parts = name.split(".")
     place = packages[first]

@@ -179,7 +179,9 @@ def test_g1_19_what_is_missing_of_a_bucket_is_told(
     made = copied(assigned, tmp_path)
     on_s3(made, server, monkeypatch)
     commands = Commands(made.root, capsys)
-    found = {one["name"]: one["grade"] for one in commands("blobs", "check")["findings"]}
+    told = commands("blobs", "check")
+    found = {one["name"]: one["grade"] for one in told["findings"]}
+    assert told["ok"], "what is weak can be used"
     names = ["reach", "clock", "organisation", "write", "conditions", "checksums", "read", "parts"]
     names += ["parts-conditions", "parts-checksums", "whole-checksums"]
     assert found == {**dict.fromkeys(names, "good"), "versions": "weak"}
@@ -191,6 +193,7 @@ def test_g1_19_what_is_missing_of_a_bucket_is_told(
     refusal = commands("blobs", "check", code=1)
     assert refusal["error"]["code"] == "blobs-not-usable"
     assert [one["grade"] for one in refusal["findings"]] == ["bad"]
+    assert not refusal["ok"]
     # Whoever looks after a hub is told that the server is gone before a call of the hub's gives up.
     monkeypatch.setenv("SEALIFT_BLOBS__ENDPOINT", "http://127.0.0.1:9")
     begun = time.monotonic()

@@ -104,7 +104,10 @@ class LogReader:
         every_signature: bool = False,
         former: Sequence[PublicKey] = (),
     ) -> Verdict:
-        """Whether the log is what was committed and signed; see `log_checking.verify`."""
+        """Whether the log is what was committed and signed.
+
+        See `transparency.log_checking.verify`.
+        """
         with self._everything() as every:
             return log_checking.verify(
                 _stored(every),

@@ -72,7 +72,7 @@ log_checkpoint = Table(
 """One row a commit: the tree's edge, the hashes the commit added, and the signed note."""
 
 seen_ahead = Table("seen_ahead", metadata, Column("note", BytesType, primary_key=True))
-"""Checkpoints that this log's key signed and `log_checkpoint` lacks: see `audit.ahead`.
+"""Checkpoints that this log's key signed and `log_checkpoint` lacks: see `audit.restored_backup`.
 
 It gets rows without an entry.
 """

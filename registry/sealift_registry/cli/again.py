@@ -31,7 +31,12 @@ DATABASES = ("as", "database", "to_database")
 ROLES = ("owner", "migrator", "application")
 MIGRATOR = "sealift_migrator"
 """As `sealift db init` calls that role, unless it was told otherwise."""
-_SECRET = re.compile(r"(?<=://)([^:/@]*):[^@/]*(?=@)")
+_SECRET = re.compile(r"(?<=://)([^:/@?]*):[^?]*(?=@)|(?<=password=)[^&]*")
+"""A password in an address, behind the user whom it is of or behind the `?`.
+
+No command takes one (`postgres_address.of_argument`). What repeats an option does not count on
+that.
+"""
 
 
 def again(text: str, subject: str = "") -> str:
@@ -61,6 +66,12 @@ def told_again(error: SealiftError) -> None:
     """Have the next step of an error carry the options that were given."""
     if error.next_step:
         error.next_step = again(error.next_step, error.subject or "")
+
+
+def at_home() -> str:
+    """The option that names the home, where it was given: for a command of another group."""
+    home = _given().get("home")
+    return "" if home is None else f" --home {pasted([home])}"
 
 
 def _given() -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift_registry.cli.again import again
+from sealift_registry.cli.again import again, at_home
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_signing.drawing import word
@@ -130,9 +130,11 @@ def blobs_check(
     found = [replace(one, words=again(one.words, store.where)) for one in found]
     marks = {"good": "ok  ", "weak": "weak", "bad": "BAD "}
     lines = [f"{marks[one.grade]}  {one.words}" for one in found]
-    data = {"where": store.where, "findings": [asdict(one) for one in found]}
+    bad = [one for one in found if one.grade == "bad"]
+    told = [asdict(one) for one in found]
+    data = {"where": store.where, "findings": told, "ok": not bad}
     session.terminal.answer("blobs-check", data, lines)
-    if bad := [one for one in found if one.grade == "bad"]:
+    if bad:
         raise RefusedError(
             "blobs-not-usable",
             f"The hub cannot keep blobs at {store.where}: {counted(len(bad), 'thing')} must be "
@@ -299,7 +301,7 @@ def _from_source(session: Session, name: str, *, with_goldens: bool) -> list[str
     except SealiftError:
         return []
     line = f"  {word(record.locator)}: sealift ingest {record.kind} … --as {ref.of}"
-    return [line + " --goldens FILE" * with_goldens]
+    return [line + " --goldens FILE" * with_goldens + at_home()]
 
 
 def _whole(found: Found) -> str:
@@ -336,8 +338,8 @@ def _refuse(found: Found) -> None:
         versions = {one for loss in found.losses for one in loss.of}
         raise RefusedError(
             "blobs-lost",
-            f"{counted(len(found.losses), 'blob')} of {counted(len(versions), 'version')} are "
-            "lost or damaged.",
+            f"Lost or damaged: {counted(len(found.losses), 'blob')} of "
+            f"{counted(len(versions), 'version')}.",
             next_step="Do what is said above; or bring back from a copy or a medium what that has: "
             "sealift blobs mend --help",
         )

@@ -53,7 +53,7 @@ def wanted(
         fallbacks: earlier versions to go back to, in order; None keeps what was current, and the
             fallbacks it had, behind the new one.
         aside: versions of the site's role that are to be set aside.
-        back: why it goes back, where it does; see `acts.going_back`.
+        back: why it goes back, where it does; see `acts.assignment_changes`.
 
     Raises:
         NotFoundError: no such site, version or variant.

@@ -22,7 +22,7 @@ FETCHING = WorkerLimits(
 )
 """Of a reader: a day for the largest model that is let in. A server that falls silent ends it in a
 minute, since every client here has a time limit of its own; and what the source says in words is
-read in minutes and in 2 GB (`workers.brief`)."""
+read in minutes and in 2 GB (`workers.tight_limits.brief`)."""
 
 
 @dataclass(frozen=True)

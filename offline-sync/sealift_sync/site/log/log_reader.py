@@ -102,7 +102,10 @@ class SiteLogReader:
         seen: Iterable[Checkpoint] = (),
         every_signature: bool = False,
     ) -> Verdict:
-        """Whether the log is what was committed and signed; see `log_checking.verify`."""
+        """Whether the log is what was committed and signed.
+
+        See `transparency.log_checking.verify`.
+        """
         with self._one_moment():
             return log_checking.verify(
                 self._stored(), key, origin, seen=seen, every_signature=every_signature
