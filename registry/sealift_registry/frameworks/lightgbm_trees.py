@@ -141,7 +141,7 @@ class LightgbmModel:
         return [_nodes(one["tree_structure"]) for one in self._dump["tree_info"]]
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `framework.Model`."""
+        """See `frameworks.framework.Model`."""
         import numpy as np
 
         features = only_input(inputs)
@@ -156,7 +156,7 @@ class LightgbmModel:
         return decided(found, two=two, several=several)
 
     def facts(self) -> ModelFacts:
-        """See `framework.Model`."""
+        """See `frameworks.framework.Model`."""
         numeric = all(node["decision_type"] == "<=" for node in self._inner())
         trees = [one.tree for one in self._grown()] if numeric else ()
         return ModelFacts(trees=trees, classes=self._classes, predicts=True)

@@ -46,7 +46,7 @@ class ReferenceModel:
         self._size = 0
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `framework.Model`."""
+        """See `frameworks.framework.Model`."""
         fed = fitted(inputs, self._inputs)
         try:
             evaluator = self._loaded()
@@ -109,7 +109,7 @@ class ReferenceModel:
         return self._evaluator
 
     def facts(self) -> ModelFacts:
-        """See `framework.Model`; of an ensemble of trees, those that are fed the input itself."""
+        """See `frameworks.framework.Model`; of an ensemble, those that are fed the input itself."""
         from sealift_registry.frameworks import tree_ensembles
 
         graph = self._file.model.graph
@@ -200,7 +200,7 @@ class RuntimeModel:
         return found
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `framework.Model`."""
+        """See `frameworks.framework.Model`."""
         names = [one.name for one in self._session.get_outputs()]
         self._check_outputs()
         fed = fitted(inputs, self.inputs)
@@ -237,7 +237,7 @@ class RuntimeModel:
         return ", ".join(f"{word(one.name)} of {_shaped(one.shape)}" for one in given)
 
     def facts(self) -> ModelFacts:
-        """See `framework.Model`."""
+        """See `frameworks.framework.Model`."""
         return ModelFacts()
 
 

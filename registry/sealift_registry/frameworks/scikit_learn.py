@@ -149,7 +149,7 @@ class SklearnModel:
         self._estimator = estimator
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `framework.Model`."""
+        """See `frameworks.framework.Model`."""
         import numpy as np
 
         features = only_input(inputs)
@@ -224,7 +224,7 @@ class SklearnModel:
         return np.asarray(away[:, -1] - away[:, -2] <= TIE * away[:, -1])
 
     def facts(self) -> ModelFacts:
-        """See `framework.Model`."""
+        """See `frameworks.framework.Model`."""
         return scikit_learn_parts.facts(self._estimator)
 
     def parameters(self) -> list[tuple[str, str]]:

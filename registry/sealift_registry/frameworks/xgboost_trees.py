@@ -156,7 +156,7 @@ class XgboostModel:
         self._objective = str(self._learner["objective"]["name"])
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `framework.Model`."""
+        """See `frameworks.framework.Model`."""
         import xgboost
 
         features = only_input(inputs)
@@ -171,7 +171,7 @@ class XgboostModel:
         return decided(found, two=two, several=several)
 
     def facts(self) -> ModelFacts:
-        """See `framework.Model`."""
+        """See `frameworks.framework.Model`."""
         numeric = not any(any(tree["split_type"]) for tree in self._trees)
         trees = [one.tree for one in self._grown()] if numeric else ()
         return ModelFacts(trees=trees, classes=self._classes, predicts=True)

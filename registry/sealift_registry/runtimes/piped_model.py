@@ -104,7 +104,7 @@ class PipedModel:
         self._start()
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `framework.Model`."""
+        """See `frameworks.framework.Model`."""
         said, data = self._asked(answer_process.packed(fitted(inputs, self.inputs)))
         if "error" in said:
             raise RefusedError(
@@ -118,7 +118,7 @@ class PipedModel:
         return answer_process.unpacked(data)
 
     def facts(self) -> ModelFacts:
-        """See `framework.Model`."""
+        """See `frameworks.framework.Model`."""
         return ModelFacts()
 
     def close(self) -> None:
