@@ -298,7 +298,7 @@ def test_g1_143_the_command_tells_it(
         (f"{FAR}?password={SECRET}", "password"),
         (f"{FAR}?dbname=other", "dbname"),
         (f"{FAR}?host=elsewhere", "host"),
-        ("postgresql://a@/x?host=h1,h2&port=1", "port"),
+        ("postgresql://a@/x?host=h1,h2,h3&port=1,2", "port"),
         ("postgresql://a@h:1/x?port=2", "port"),
         ("postgresql://a@/x?host=h1&host=h2", "host"),
         (f"{FAR}?sslmode=require&sslmode=disable", "sslmode"),

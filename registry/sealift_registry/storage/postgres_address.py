@@ -120,7 +120,7 @@ def parse_url(url: str, named: str = NAMED) -> URL:
     _check_characters(parsed, named)
     _check_hosts(_said(parsed).get("host", ""), named)
     _check_ports(parsed, named)
-    return parsed
+    return _spread(parsed)
 
 
 def of_argument(url: str, option: str) -> URL:
@@ -204,10 +204,10 @@ def _check_hosts(hosts: str, named: str) -> None:
 
 
 def _check_ports(url: URL, named: str) -> None:
-    """Each host has a port of its own, or none has; and a port is one."""
+    """Each host has a port of its own, or all have one, or none has; and a port is one."""
     said = _said(url)
-    hosts, ports = (said.get(key, "").split(",") for key in ("host", "port"))
-    fits = "port" not in said or len(ports) == len(hosts)
+    hosts, ports = _hosts(said), said.get("port", "").split(",")
+    fits = len(ports) in {1, len(hosts)}
     several = url.port is not None and len(hosts) > 1  # the last one's to libpq, else everybody's
     if (
         not fits
@@ -226,6 +226,27 @@ def _check_ports(url: URL, named: str) -> None:
 
 def _is_port(port: str) -> bool:
     return not port or bool(_DIGITS.fullmatch(port) and 1 <= int(port) <= _LAST_PORT)
+
+
+def _hosts(said: Mapping[str, str]) -> list[str]:
+    """The names that are gone to, in their order; an empty one where only an address is said."""
+    return (said.get("host") or "," * said.get("hostaddr", "").count(",")).split(",")
+
+
+def _spread(url: URL) -> URL:
+    """`url` with several hosts behind its `?`, and the port that they share as each one's.
+
+    To libpq it is the same; SQLAlchemy takes no other.
+    """
+    said = _said(url)
+    hosts, ports = _hosts(said), said.get("port", "").split(",")
+    if len(hosts) == 1 or ("host" not in said and len(ports) == 1):
+        return url
+    query = {**url.query, "host": ",".join(hosts)}
+    if "port" in said:
+        query["port"] = ",".join(ports * len(hosts) if len(ports) == 1 else ports)
+    name, user, password = url.drivername, url.username, url.password
+    return URL.create(name, user, password, None, None, url.database, query)
 
 
 def _said(url: URL) -> dict[str, str]:
@@ -321,9 +342,11 @@ def _is_verified(found: Mapping[str, str]) -> bool:
     """Whether the server shows that it is the one that is meant, before it is told anything."""
     if found.get("channel_binding") == "require":  # it knows what is kept of the password
         return True
-    if any(one[:1] in {"", "/", "@"} for one in found.get("host", "").split(",")):
-        return False  # by a socket there is no TLS, whatever the mode
-    return found.get("sslmode") in {"verify-ca", "verify-full"}
+    by_tls = found.get("sslmode") in {"verify-ca", "verify-full"}
+    # By a socket there is no TLS, whatever the mode; but the kernel says who is at its other end.
+    by_kernel = bool(found.get("requirepeer")) and not found.get("hostaddr")
+    hosts = found.get("host", "").split(",")
+    return all(by_kernel if one[:1] in {"", "/", "@"} else by_tls for one in hosts)
 
 
 def connecting(url: URL) -> dict[str, Any]:
@@ -360,7 +383,7 @@ def shown(url: URL) -> str:
 
 
 def noted(url: URL) -> str:
-    """`url` as it may be kept: all of it but what is secret, with the hosts that are gone to.
+    """`url` as it may be kept: all but what is secret, with the hosts gone to, and as whom.
 
     Whoever reads it elsewhere has other variables.
     """
@@ -369,8 +392,9 @@ def noted(url: URL) -> str:
     for key in _WHERE:
         if key not in said and found.get(key, _PORT) != _PORT:
             kept[key] = found[key]
-    bare = URL.create("postgresql", url.username, None, url.host, url.port, url.database, kept)
-    return bare.render_as_string()
+    user = url.username or found.get("user")
+    bare = URL.create("postgresql", user, None, url.host, url.port, url.database, kept)
+    return _spread(bare).render_as_string()
 
 
 _GSS = text(

@@ -131,6 +131,16 @@ def _unbound(where: str, reason: str) -> FailedError:
     )
 
 
+def _other_peer(where: str, reason: str) -> FailedError:
+    return FailedError(
+        "database-untrusted",
+        f"Whether the server is that of the database {where} is not shown: {reason}.",
+        subject=where,
+        next_step="Say in its address, by requirepeer=USER, as whom the server runs on this "
+        "machine (PGREQUIREPEER says it, too). If that is right, somebody else has answered.",
+    )
+
+
 def _other_name(where: str, reason: str) -> FailedError:
     return FailedError(
         "database-other-name",
@@ -159,8 +169,8 @@ def _open_password(where: str, reason: str) -> FailedError:
         subject=where,
         next_step="Have the password kept by scram-sha-256 (set it anew, with "
         "password_encryption = 'scram-sha-256' and that method in pg_hba.conf). Or have the server "
-        "verified: sslrootcert=FILE in its address. Or say in it which way is meant: "
-        "require_auth=md5, or require_auth=password.",
+        "verified: sslrootcert=FILE in its address, or on a socket requirepeer=USER, as whom the "
+        "server runs. Or say in it which way is meant: require_auth=md5, or require_auth=password.",
     )
 
 
@@ -303,6 +313,7 @@ _AT_LOGIN: tuple[tuple[str, _Words], ...] = (
     ("certificate for .* does not match host name", _other_name),
     ("certificate verify failed|root certificate", _untrusted),
     ("channel binding (is )?required", _unbound),
+    ("requirepeer", _other_peer),
     ("SSL error: (?!unexpected eof)|private key|certificate file", _tls),
     ("authentication method requirement .* failed", _open_password),
     ("could not parse network address|could not match .* host", _parameter),
