@@ -34,7 +34,7 @@ from sealift_registry.views.due import (
 )
 from sealift_signing import roles
 from sealift_signing.drawing import pasted
-from sealift_signing.errors import RefusedError
+from sealift_signing.errors import SealiftError
 from sealift_signing.vocabulary import moment
 
 LONGEST_SHOWN = 400
@@ -49,6 +49,7 @@ _WAYS_ON = {
     "clock-not-set": "sealift next     (once the clock is set)",
     "clock-behind": _SET_CLOCK,
     "clock-ahead": _SET_CLOCK,
+    "log-damaged": "sealift audit verify",
 }
 
 
@@ -80,7 +81,7 @@ def missing(hub: Hub, hardware_targets: Collection[str]) -> list[Step]:
     return [replace(step, command=_KEYS.sub("", step.command)) for step in steps]
 
 
-def _way_on(hub: Hub, bad: RefusedError) -> str:
+def _way_on(hub: Hub, bad: SealiftError) -> str:
     """The command that sees to what stops the hub."""
     place, _, endpoint = bad.subject.partition(" at ")
     server = ["--blobs-endpoint", endpoint] if endpoint else []

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from sealift_registry.app import App, open_app
+from sealift_registry.audit.edge import Edge
 from sealift_registry.audit.newest_checkpoint import notes
 from sealift_registry.moving import checks, moves, row_copies
-from sealift_registry.moving.checks import Edge
 from sealift_signing.errors import FailedError, SealiftError
 from tests.registry.hub_fixture import Acme, Loose, copied
 from tests.registry.hubs_on_postgres import another_home, fail_over

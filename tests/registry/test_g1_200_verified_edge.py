@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,17 @@ from sealift_registry.app import App
 from sealift_registry.audit import edge
 from sealift_registry.audit.edge import Vouch
 from sealift_registry.audit.writer import utc_now
+from sealift_registry.cli.run import run
+from sealift_registry.moving import moves
+from sealift_registry.trust import readiness
 from sealift_registry.trust.log_keys import log_keys
-from sealift_signing.errors import FailedError
+from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.transparency.entry import body_of, new_entry
 from sealift_signing.transparency.merkle import leaf_hash
-from tests.registry.hub_fixture import Acme
-from tests.registry.hubs_on_postgres import APPLICATION
+from tests.registry.hub_fixture import Acme, Loose
+from tests.registry.hubs_on_postgres import APPLICATION, another_home, fail_over
 from tests.registry.moving_hubs import moved_to, new_database, opened, url_of
+from tests.registry.test_g1_190_forged_rows import THEIRS, found, says, signs
 from tests.servers.postgres import Database
 
 pytestmark = pytest.mark.embedded("it puts its hub on a server by itself")
@@ -35,10 +40,6 @@ def there(hub: Acme) -> Database:
     return database
 
 
-def signs(app: App) -> int:
-    return app.hub.log.commit_entry(app.hub.entry("work.resumed", "hub", {})).seq
-
-
 def asked(act: Callable[[Connection, Vouch], Any]) -> Callable[[App], Any]:
     def ask(app: App) -> Any:  # noqa: ANN401 - whatever it gives
         keys = log_keys(app.hub)
@@ -48,9 +49,14 @@ def asked(act: Callable[[Connection, Vouch], Any]) -> Callable[[App], Any]:
     return ask
 
 
-def puts(database: Database, seq: int, kind: str) -> None:
+def bytes_of(kind: str, **data: str) -> bytes:
+    """An entry that nobody signed."""
+    return body_of(new_entry(kind, "hub", utc_now(), data, [], None))
+
+
+def puts(database: Database, seq: int, kind: str, **data: str) -> None:
     """What the thief writes into `log_entry`."""
-    body = body_of(new_entry(kind, "hub", utc_now(), {"place": "x"}, [], None))
+    body = bytes_of(kind, **data)
     with closing(database.connect(APPLICATION)) as connection:
         connection.execute(
             "INSERT INTO sealift.log_entry (seq, leaf, body, id, type, recorded_at, actor) "
@@ -159,3 +165,149 @@ def test_g1_202_nor_with_a_leaf_of_its_own(hub: Acme, there: Database) -> None:
 
     with pytest.raises(FailedError, match="not the one that was signed"):
         opened(hub.root, asked(moves))
+
+
+def refused(root: Path, act: Callable[[App], Any] = signs) -> SealiftError:
+    with pytest.raises(SealiftError) as caught:
+        opened(root, act)
+    return caught.value
+
+
+def newest_rows(database: Database) -> list[tuple[Any, ...]]:
+    """The genuine checkpoints of a place, the newest first."""
+    query = "SELECT size, root, frontier, leaves, note FROM sealift.log_checkpoint ORDER BY 1 DESC"
+    with closing(database.connect(APPLICATION)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def puts_back(database: Database, rows: list[tuple[Any, ...]]) -> None:
+    """Checkpoints that the log's key did sign, and none of the entries that they are over."""
+    with closing(database.connect(APPLICATION)) as connection:
+        for row in rows:
+            connection.execute("INSERT INTO sealift.log_checkpoint VALUES (%s,%s,%s,%s,%s)", row)
+
+
+@pytest.mark.parametrize("entries", [False, True])
+def test_g1_203_a_place_that_was_left_stays_so_whatever_of_the_new_one_is_put_there(
+    hub: Acme, there: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, entries: bool
+) -> None:
+    """The thief reads at the new place what the hub signed since, and has the old one go on."""
+    new = new_database()
+    with another_home(hub, tmp_path / "other") as other:
+        opened(other.root, signs)
+        opened(hub.root, lambda app: moved_to(app, url_of(new)))
+        opened(hub.root, signs)
+        if entries:
+            copied(new, there)
+        puts_back(there, newest_rows(new)[:1])
+        ended = newest_rows(there)[0][0]
+        for _ in range(2):
+            bad = refused(other.root)
+            assert bad.code == ("database-moved" if entries else "log-damaged")
+        assert newest_rows(there)[0][0] == ended
+        capsys.readouterr()
+        run(["audit", "verify", "--home", str(other.root)])
+        told = "".join(capsys.readouterr())
+        assert ("was deleted" in told) is not entries, told
+    assert opened(hub.root, signs)
+    assert opened(hub.root, found) == []
+
+
+def copied(source: Database, target: Database) -> None:
+    """Every entry that `target` lacks, as `source` has it."""
+    columns = "seq, leaf, body, id, type, site, recorded_at, actor"
+    with closing(source.connect()) as there, closing(target.connect(APPLICATION)) as here:
+        last = here.execute("SELECT max(seq) FROM sealift.log_entry").fetchone()
+        query = f"SELECT {columns} FROM sealift.log_entry WHERE seq > %s ORDER BY seq"  # noqa: S608 - our words
+        for row in there.execute(query, last).fetchall():
+            places = ", ".join(["%s"] * len(row))
+            here.execute(f"INSERT INTO sealift.log_entry ({columns}) VALUES ({places})", row)  # noqa: S608 - our words
+
+
+def test_g1_204_a_home_keeps_no_place_that_nobody_signed(
+    hub: Acme, there: Database, tmp_path: Path
+) -> None:
+    """It keeps them for ever: whoever took the rows out again would not have the hub back."""
+    says(there, ("left", THEIRS))
+    puts(there, -1, "hub.leaving", place=THEIRS)
+    there.run(CHECKPOINT.format(LAST), user=APPLICATION)
+    with another_home(hub, tmp_path / "other") as other:
+        bad = refused(other.root)
+        assert bad.code == "log-damaged"
+        assert THEIRS not in f"{bad.what} {bad.next_step}"
+        assert not (other.root / "places-left").exists()
+    there.run(
+        "ALTER TABLE sealift.log_checkpoint DISABLE TRIGGER ALL",
+        f"DELETE FROM sealift.log_checkpoint WHERE size = {LAST}",  # noqa: S608 - our words
+    )
+    assert opened(hub.root, signs)  # -1 is below the log: it is no entry
+
+
+def test_g1_205_blobs_are_not_looked_for_where_nobody_signed_that_they_are(
+    hub: Acme, there: Database
+) -> None:
+    """`migrate --to-blobs` to where they are already writes no more than settings.toml."""
+    before = (hub.root / "settings.toml").read_bytes()
+    says(there, ("blobs", "s3://thief/models"))
+    puts(there, -1, "hub.moved", blobs_to="s3://thief/models", place="x")
+    blobs = {"url": "s3://thief/models", "endpoint": "http://127.0.0.1:9"}
+    bad = refused(hub.root, lambda app: moved_to(app, None, blobs))
+    assert bad.code == "move-not-whole"
+    assert (hub.root / "settings.toml").read_bytes() == before
+    assert opened(hub.root, signs)
+
+
+def test_g1_206_checkpoints_alone_are_no_entries(hub: Acme, there: Database) -> None:
+    """A server that lost what was acknowledged does not have it again by what was signed of it."""
+    older = there.copy()
+    for _ in range(3):
+        opened(hub.root, signs)
+    rows = newest_rows(there)[:3]
+    fail_over(there, older)
+    puts_back(there, rows)
+    size = rows[0][0]
+    assert refused(hub.root).code in {"hub-restored", "log-damaged"}
+    assert newest_rows(there)[0][0] == size
+    assert refused(hub.root, readiness_of).code == "hub-restored"
+
+
+def readiness_of(app: App) -> None:
+    with app.hub.reading() as connection:
+        readiness.check(app.hub, connection)
+
+
+def test_g1_207_the_last_entry_says_what_was_signed(hub: Acme, there: Database) -> None:
+    """Whoever owns the tables writes over it that the hub went to them."""
+    says(there, ("left", THEIRS))
+    with closing(there.connect()) as connection:
+        connection.execute("ALTER TABLE sealift.log_entry DISABLE TRIGGER ALL")
+        connection.execute(
+            "UPDATE sealift.log_entry SET body = %s, type = 'hub.leaving' "
+            "WHERE seq = (SELECT max(seq) FROM sealift.log_entry)",
+            (bytes_of("hub.leaving", place=THEIRS),),
+        )
+    for act in (signs, readiness_of):
+        bad = refused(hub.root, act)
+        assert bad.code == "log-damaged"
+        assert THEIRS not in f"{bad.what} {bad.next_step}"
+    assert THEIRS not in (hub.root / "places-left").read_text()
+    faults = opened(hub.root, found)
+    assert any(one.startswith("Row 10 ") for one in faults), faults
+
+
+def test_g1_208_a_move_is_in_the_log_whatever_is_beyond_its_end(
+    hub: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = new_database()
+    real = moves._end
+
+    def end(*given: Loose) -> Loose:
+        puts(database, 2**62, "hub.moved", place="x")
+        return real(*given)
+
+    monkeypatch.setattr(moves, "_end", end)
+    done = moved_to(hub.app, url_of(database))
+    hub.close()
+    with closing(database.connect()) as connection:
+        query = "SELECT type FROM sealift.log_entry WHERE seq = %s"
+        assert connection.execute(query, (done.edge.size,)).fetchone() == ("hub.moved",)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sealift_registry.app import App, open_app
+from sealift_registry.audit.edge import Edge
 from sealift_registry.audit.moved import MovedHubError
 from sealift_registry.moving import checks
 from sealift_registry.storage.database import Database as HubDatabase
@@ -102,14 +103,14 @@ def database_at(place: str) -> HubDatabase:
     return SqliteDatabase(Path(place), Path(place).with_name("sealift.lock"))
 
 
-def edge(root: Path) -> checks.Edge:
+def edge(root: Path) -> Edge:
     """The end of the log of the hub at `root`."""
 
-    def found(app: App) -> checks.Edge:
+    def found(app: App) -> Edge:
         with app.hub.reading() as connection:
             return checks.edge(connection)
 
-    edge: checks.Edge = opened(root, found)
+    edge: Edge = opened(root, found)
     return edge
 
 

@@ -80,6 +80,25 @@ def test_blobs_alone_and_who_keeps_them_elsewhere(hub: Acme, bucket: dict[str, s
     assert hub.ingest(4, hub.goldens()).new
 
 
+def test_g1_205_where_blobs_were_moved_before_each_of_them_is_looked_for(
+    hub: Acme, bucket: dict[str, str]
+) -> None:
+    """Another home, or this one where settings.toml was not written any more."""
+    before = (hub.root / "settings.toml").read_bytes()
+    moved_to(hub.app, None, bucket)
+    hub.close()
+    with hub.app.hub.reading() as connection:
+        query = text("SELECT source_sha256 FROM model_version WHERE number = 2")
+        digest = connection.execute(query).scalar_one()
+    hub.app.hub.home.blobs.remove(digest)
+    hub.close()
+    (hub.root / "settings.toml").write_bytes(before)
+    with pytest.raises(RefusedError, match=r"s3://.* of vision/tiny/2") as caught:
+        opened(hub.root, lambda app: moved_to(app, None, bucket))
+    assert caught.value.code == "move-blobs-missing"
+    assert (hub.root / "settings.toml").read_bytes() == before
+
+
 def test_a_damaged_blob_is_not_moved(hub: Acme, bucket: dict[str, str]) -> None:
     digest = min(blobs(hub.app))
     spoil(hub.app.hub.home.blobs, digest, b"something else")

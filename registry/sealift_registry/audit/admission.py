@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, select
 
 from sealift_registry.audit import restored_backup, signed_moves
-from sealift_registry.audit.signed_moves import Vouch
+from sealift_registry.audit.edge import Vouch
 from sealift_registry.audit.tables import log_entry
 from sealift_signing import clock
 from sealift_signing.errors import MalformedError

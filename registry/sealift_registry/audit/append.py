@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from sealift_registry.audit import restored_backup
 from sealift_registry.audit.admission import Admission
-from sealift_registry.audit.edge import Vouch, signed_by
+from sealift_registry.audit.edge import Vouch, check_stored, signed, signed_by
 from sealift_registry.audit.newest_checkpoint import Kept, LostError, NewestCheckpoint
 from sealift_registry.audit.stored_hashes import damaged, stored_hashes
 from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile
@@ -64,6 +64,7 @@ class Appender:
         self._origin = origin
         self._own = Frontier()
         self._begun = False  # whether anything of ours was ever committed
+        self._verified = 0  # how many entries are known to be there
 
     def admission(self, connection: Connection, stated: date | None) -> Admission:
         """What is asked of the entries of this commit.
@@ -73,6 +74,7 @@ class Appender:
                 those that it lacks.
             FailedError: what this home signed last cannot be read, or another key signed it.
             FailedError: the key is not the log's any more.
+            FailedError: what others have written since is not what was signed.
         """
         follows = partial(self._former, connection, self._key)
         if self._home is not None:
@@ -85,13 +87,21 @@ class Appender:
             except FailedError:
                 self.is_stale = True
                 raise
+            self._verify(connection)
         if self._home is not None:
             self._home.check_ours(self._key, self._origin, follows)
         return Admission(connection, self._key, self._origin, stated, self._blobs, follows)
 
+    def _verify(self, connection: Connection) -> None:
+        """Check all that this process does not know yet; of a log that has begun."""
+        vouch = self._vouch(connection)
+        found = signed(connection, vouch)
+        check_stored(connection, found, self._verified if self._verified < found.size else 0)
+        self._verified = found.size
+
     def keep(self) -> None:
         """Keep in the home what the newest `append` signed, now that it is committed."""
-        self._begun = True
+        self._begun, self._verified = True, self._own.size
         if self._home is not None and self._signed is not None:
             self._home.keep(self._signed, self._key, self._origin)
 

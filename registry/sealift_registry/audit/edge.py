@@ -179,7 +179,7 @@ def entries(connection: Connection, edge: Edge, *types: str) -> Iterator[Under]:
         .where(log_entry.c.type.in_(types), log_entry.c.seq >= 0, log_entry.c.seq < edge.size)
         .order_by(log_entry.c.seq.desc())
     )
-    for row in connection.execute(query):
+    for row in connection.execute(query).all():
         entry = _included(tree, edge, row.seq, bytes(row.leaf), bytes(row.body))
         if entry.type not in types:
             raise damaged(f"entry {row.seq} is listed as what it is not")

@@ -13,8 +13,9 @@ from contextlib import suppress
 
 from sqlalchemy import Connection, insert, select
 
+from sealift_registry.audit import edge
 from sealift_registry.audit.newest_checkpoint import Kept
-from sealift_registry.audit.tables import log_checkpoint, seen_ahead
+from sealift_registry.audit.tables import seen_ahead
 from sealift_registry.storage.database import Database
 from sealift_signing.errors import RefusedError
 from sealift_signing.public_key import PublicKey
@@ -109,6 +110,8 @@ def _verified(
 
 
 def _holds(connection: Connection, said: Checkpoint) -> bool:
-    """Whether a commit ended there; each signs one checkpoint, and there are no others."""
-    query = select(log_checkpoint.c.root).where(log_checkpoint.c.size == said.size)
-    return not said.size or connection.execute(query).scalar() == said.root
+    """Whether a commit ended there, and its entries are there, too.
+
+    Its checkpoint alone is put back by whoever may add rows, where a server has lost the entries.
+    """
+    return edge.holds(connection, said.size, said.root)

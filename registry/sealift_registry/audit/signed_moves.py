@@ -2,7 +2,8 @@
 
 Whoever stole the hub's role on a database adds rows and signs none. A row alone would send people,
 and what opens a database, to a place of a thief's. So the rows say when the log is to be asked, and
-the log says where the hub is: up to the newest checkpoint, if the log's key signed that.
+the log says where the hub is: by entries under its verified edge (`audit.edge`), and where that
+cannot be verified nothing is signed.
 
 That a copy does not count yet (`ARRIVING`) no entry can say: there it is the row that counts, for a
 copy that signed would be a second hub. Forged, it stops a hub, and names no place to go to.
@@ -10,13 +11,13 @@ copy that signed would be a second hub. Forged, it stops a hub, and names no pla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from sealift_registry.audit import moved
+from sealift_registry.audit import edge, moved
+from sealift_registry.audit.edge import Edge, Vouch
 from sealift_registry.audit.moved import (
     BLOBS,
     LEFT,
@@ -26,13 +27,11 @@ from sealift_registry.audit.moved import (
     history,
     numbers,
 )
-from sealift_registry.audit.tables import log_checkpoint, log_entry
+from sealift_registry.storage.database import place_of
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import word
 from sealift_signing.errors import SealiftError
-from sealift_signing.public_key import PublicKey
-from sealift_signing.transparency import checkpoint
-from sealift_signing.transparency.entry import read_entry
+from sealift_signing.transparency.entry import Entry
 from sealift_signing.transparency.verdict import LogFault
 
 LEAVING, MOVED = "hub.leaving", "hub.moved"
@@ -40,46 +39,36 @@ PLACE, BLOBS_TO = "place", "blobs_to"
 """In such entries: whereto, as `Database.place` and `Home.blobs_place` have it."""
 
 
-class Vouch(NamedTuple):
-    """Whose signature counts: the log's key, its name, and the keys that it follows."""
-
-    key: PublicKey
-    origin: str
-    former: Callable[[], Iterable[PublicKey]] = tuple
-
-
 Asked = Callable[[], Vouch | None]
 """Gives that, where a row says anything; None where the log has no key."""
 
 
-class _Said(NamedTuple):
-    """What an entry says: its place in the log, and its data."""
-
-    seq: int
-    data: Mapping[str, Json]
-
-
 def went_to(connection: Connection, vouch: Asked) -> str | None:
-    """Where the rows went, if the last entry of the log says that they did."""
-    if all(one.what != LEFT for one in history(connection)):  # nearly always
-        return None
-    size = _signed_size(connection, vouch)
-    said = next(_said(connection, size, LEAVING), None)
-    if said is None or said.seq + 1 != size:
-        return None
-    return str(said.data.get(PLACE, ""))
+    """Where the rows went, if a row says so and an entry names the same place.
+
+    Raises:
+        FailedError: a row says so, and the log is not what was signed.
+    """
+    places = _left(history(connection))
+    return _gone(connection, edge.verified(connection, vouch()), places) if places else None
 
 
 def blobs_at(connection: Connection, vouch: Asked) -> str | None:
-    """Where blobs are, as the newest entry says that moved any; None where none did."""
-    found = _said(connection, _signed_size(connection, vouch), LEAVING, MOVED)
-    return next((str(one.data[BLOBS_TO]) for one in found if BLOBS_TO in one.data), None)
+    """Where blobs are, as the newest entry says that moved any; None where none did.
+
+    Raises:
+        FailedError: the log is not what was signed.
+    """
+    return next(_blobs(connection, edge.verified(connection, vouch())), None)
 
 
 def refusal(connection: Connection, vouch: Asked, blobs: str | None = None) -> MovedHubError | None:
     """Why this database takes no entry; None where it does.
 
     `blobs` is where whoever asks keeps blobs.
+
+    Raises:
+        FailedError: a row says anything that the log is asked for, and that is not what was signed.
     """
     moves = history(connection)
     if not moves:  # nearly always
@@ -101,9 +90,11 @@ def faults(connection: Connection, vouch: Asked) -> Iterator[LogFault]:
     moves = history(connection)
     if not moves:
         return
-    size = _signed_size(connection, vouch)
-    blobs = {one.data.get(BLOBS_TO) for one in _said(connection, size, LEAVING, MOVED)}
-    gone = went_to(connection, vouch)
+    blobs, gone = set[str](), None
+    with suppress(SealiftError):  # it is named with the log; no entry of it counts
+        end = edge.verified(connection, vouch())
+        blobs = set(_blobs(connection, end))
+        gone = _gone(connection, end, _left(moves))
     for expected, (number, one) in enumerate(zip(numbers(connection), moves, strict=True), 1):
         if (
             one.what not in WORDS
@@ -116,30 +107,37 @@ def faults(connection: Connection, vouch: Asked) -> Iterator[LogFault]:
             yield LogFault("move-misnumbered", what, None)
 
 
-def _signed_size(connection: Connection, vouch: Asked) -> int:
-    """How many entries the newest checkpoint is of; 0 where nobody signed it whose word counts."""
-    query = select(log_checkpoint.c.size, log_checkpoint.c.note)
-    row = connection.execute(query.order_by(log_checkpoint.c.size.desc()).limit(1)).first()
-    by = vouch() if row is not None else None
-    if row is None or by is None:
-        return 0
-    for key in (by.key, *by.former()):
-        with suppress(SealiftError):
-            said = checkpoint.verify(bytes(row.note), key, by.origin)
-            return said.size if said.size == row.size else 0
-    return 0
+def _left(moves: Iterable[Move]) -> frozenset[str]:
+    """The places that rows say the hub went to."""
+    return frozenset(one.place for one in moves if one.what == LEFT)
 
 
-def _said(connection: Connection, size: int, *types: str) -> Iterator[_Said]:
-    """What entries of these types say, the newest first, of the first `size` of the log."""
-    query = select(log_entry.c.seq, log_entry.c.body).where(
-        log_entry.c.type.in_(types), log_entry.c.seq < size
-    )
-    for row in connection.execute(query.order_by(log_entry.c.seq.desc())):
-        with suppress(SealiftError):  # it is named with the log
-            entry = read_entry(bytes(row.body))
-            if entry.type in types and isinstance(entry.data, Mapping):
-                yield _Said(row.seq, entry.data)
+def _gone(connection: Connection, end: Edge, places: Collection[str]) -> str | None:
+    """To which of `places` the hub went, and did not come here after that.
+
+    Not only by the last entry: of a place that was left, others may put there what the hub signed
+    since, and it is left all the same.
+    """
+    here = place_of(connection)
+    for _, entry in edge.entries(connection, end, LEAVING, MOVED):
+        place = _data(entry).get(PLACE)
+        if place is not None and place == here:
+            if entry.type == MOVED:
+                return None
+        elif entry.type == LEAVING and place in places:
+            return str(place)
+    return None
+
+
+def _blobs(connection: Connection, end: Edge) -> Iterator[str]:
+    """Where entries say that blobs are, the newest first."""
+    for _, entry in edge.entries(connection, end, LEAVING, MOVED):
+        if BLOBS_TO in _data(entry):
+            yield str(_data(entry)[BLOBS_TO])
+
+
+def _data(entry: Entry) -> Mapping[str, Json]:
+    return entry.data if isinstance(entry.data, Mapping) else {}
 
 
 def _not_signed(number: int, one: Move) -> LogFault:

@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Collection
 from dataclasses import replace
 from enum import Enum
-from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from sealift_registry import blob_fsck, fsck
 from sealift_registry.audit import moved
+from sealift_registry.audit.edge import Edge, holds_all
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.delivery import tables
@@ -30,13 +30,6 @@ ROOM_KEPT = 64 * 1024 * 1024
 """Bytes of a disk that are left free."""
 
 
-class Edge(NamedTuple):
-    """The end of a log: how many entries it has, and the root over them."""
-
-    size: int
-    root: bytes
-
-
 class Found(Enum):
     """What is at the place that rows are to go to."""
 
@@ -45,17 +38,18 @@ class Found(Enum):
 
 
 def edge(connection: Connection) -> Edge:
-    """The newest checkpoint; of a log without any, nothing."""
+    """The newest checkpoint, as its row has it; of a log without any, nothing.
+
+    It is to be compared. What is signed by it, or gone on from, is `whereabouts.edge`.
+    """
     query = select(log_checkpoint.c.size, log_checkpoint.c.root)
     row = connection.execute(query.order_by(log_checkpoint.c.size.desc()).limit(1)).first()
     return Edge(0, b"") if row is None else Edge(row.size, bytes(row.root))
 
 
 def holds(connection: Connection, one: Edge) -> bool:
-    """Whether a log ended there once, or does."""
-    query = select(log_checkpoint.c.root).where(log_checkpoint.c.size == one.size)
-    root = connection.execute(query).scalar()
-    return root is not None and bytes(root) == one.root
+    """Whether a log ended there once, or does, with every entry before it."""
+    return holds_all(connection, one)
 
 
 def check_source(hub: Hub) -> None:

@@ -20,17 +20,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from sealift_registry.audit import moved
+from sealift_registry.audit import edge, moved
+from sealift_registry.audit.edge import Edge
 from sealift_registry.audit.moved import ARRIVED, ARRIVING, BLOBS, LEFT, Move
 from sealift_registry.audit.signed_moves import BLOBS_TO, MOVED, PLACE
-from sealift_registry.audit.tables import log_entry
 from sealift_registry.moving import checks, embedded, interrupted, row_copies
 from sealift_registry.moving.blob_copies import BlobCopies
-from sealift_registry.moving.checks import Edge, Found
+from sealift_registry.moving.checks import Found
 from sealift_registry.moving.route import Route
 from sealift_registry.moving.row_copies import Summary, Told
 from sealift_registry.storage import settings_file
@@ -117,7 +117,7 @@ def _move_rows(
     """The rows, and with them the blobs where these go, too; it `begins` once it writes."""
     with closing(way.database()) as target:
         with hub.reading() as connection:
-            went, ended = whereabouts.went_to(connection), checks.edge(connection)
+            went, ended = whereabouts.went_to(connection), whereabouts.edge(connection)
         if went is not None and went == target.place:
             return _finish(hub, way, target, environment, Moved(ended, again=True))
         found = _check(hub, way, target, copies)
@@ -132,7 +132,7 @@ def _move_rows(
                 copies.copy(told.blobs)
             with hub.reading() as connection:
                 _check_still_here(hub, connection)
-                ended = checks.edge(connection)
+                ended = whereabouts.edge(connection)
             rows = _copy_rows(hub, way, target, found, told.rows)
             ended = _end(hub, way, alone, target, ended)
         counts = {name: one.rows for name, one in rows.items()}
@@ -219,7 +219,7 @@ def _end(hub: Hub, way: Route, alone: Connection, target: Database, ended: Edge)
     hub.log.commit_alone(alone, action)
     _step("ended")
     with hub.reading() as connection:
-        return checks.edge(connection)
+        return whereabouts.edge(connection)
 
 
 def _finish(
@@ -254,7 +254,7 @@ def _arrive(hub: Hub, way: Route, target: Database, source: Connection) -> None:
         target.check_exists()
         target.bring_up_to_date()
         with target.writing() as connection, connection.begin():
-            moves, ended = moved.history(connection), checks.edge(source)
+            moves, ended = moved.history(connection), whereabouts.edge(source)
             # Not by what its rows say last: whoever may only add some could say that it counts.
             whole = Move(ARRIVING, hub.database.place) in moves
             if whole and not checks.holds(connection, ended):
@@ -280,10 +280,9 @@ def _log_move(there: Hub, ended: Edge, places: Mapping[str, Json]) -> None:
     """The first entry of a place, unless an earlier run has made it."""
 
     def action(connection: Connection) -> tuple[Entry, None]:
-        query = select(log_entry.c.seq).where(
-            log_entry.c.seq >= ended.size, log_entry.c.type == MOVED
-        )
-        if connection.execute(query.limit(1)).first() is not None:
+        # Not by what a row beyond the end says: then the log would never say that it is here.
+        newest = next(edge.entries(connection, whereabouts.edge(connection), MOVED), None)
+        if newest is not None and newest.seq >= ended.size:
             raise _SaidError
         data = {**places, "size": ended.size, "root": ended.root.hex()}
         return there.entry("hub.moved", "hub", data), None
@@ -297,8 +296,9 @@ def _move_blobs(
 ) -> Moved:
     """The same of blobs alone: what others add meanwhile is copied, until nothing was added."""
     with hub.reading() as connection:
-        kept, ended = whereabouts.blobs_at(connection), checks.edge(connection)
+        kept, ended = whereabouts.blobs_at(connection), whereabouts.edge(connection)
     if kept == way.there.blobs_place:
+        _check_blobs_there(hub, way)
         settings_file.change(way.here, way.values)
         return Moved(ended, again=True)
     _check(hub, way, None, copies)
@@ -306,7 +306,7 @@ def _move_blobs(
     way.there.claim_blobs()
     for _ in range(TRIES):
         with hub.reading() as connection:
-            ended = checks.edge(connection)
+            ended = whereabouts.edge(connection)
         copies.copy(told.blobs)
         _step("blobs-copied")
         with suppress(_WrittenError):
@@ -317,6 +317,17 @@ def _move_blobs(
             sizes = copies.whole.values()
             return Moved(ended, {}, len(sizes), copies.sent, sum(sizes))
     raise _written_meanwhile(hub)
+
+
+def _check_blobs_there(hub: Hub, way: Route) -> None:
+    """Check that blobs that were moved before, by whoever, are there: this hub's, and each of them.
+
+    Raises:
+        RefusedError: they are not.
+    """
+    way.there.check_blobs_ours()
+    there = {digest for digest, _ in way.there.blobs.listed()}
+    checks.check_blobs(replace(hub, home=way.there), there)
 
 
 def _say_blobs(hub: Hub, way: Route, ended: Edge) -> None:

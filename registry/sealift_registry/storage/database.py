@@ -20,6 +20,22 @@ if TYPE_CHECKING:
     from sealift_registry.storage.claims import Claim
 
 
+_PLACE = "sealift_place"
+"""Execution option of an engine, and so of its connections: the database's `place`."""
+
+
+def at_place(engine: Engine, place: str) -> Engine:
+    """The engine, whose connections know where they are (`place_of`)."""
+    engine.update_execution_options(**{_PLACE: place})
+    return engine
+
+
+def place_of(connection: Connection) -> str | None:
+    """The place of the database that a connection is to; None where no `Database` made it."""
+    found = connection.get_execution_options().get(_PLACE)
+    return found if isinstance(found, str) else None
+
+
 class Database(Protocol):
     """The hub's database."""
 

@@ -196,7 +196,7 @@ class PostgresDatabase(Claiming):
     @cached_property
     def engine(self) -> Engine:
         """The engine of the server, made when it is first asked for (`open_postgres`)."""
-        return open_postgres(self.url)
+        return database.at_place(open_postgres(self.url), self.place)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

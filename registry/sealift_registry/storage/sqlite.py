@@ -65,7 +65,7 @@ class SqliteDatabase(Claiming):
     @cached_property
     def engine(self) -> Engine:
         """The engine of the file, opened when it is first asked for (`open_sqlite`)."""
-        return open_sqlite(self.path)
+        return database.at_place(open_sqlite(self.path), self.place)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

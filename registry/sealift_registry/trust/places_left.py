@@ -13,11 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from sealift_registry.audit import moved
+from sealift_registry.audit import edge, moved
 from sealift_registry.audit.newest_checkpoint import NewestCheckpoint
-from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.home import Home
 from sealift_registry.trust import whereabouts
@@ -26,7 +25,7 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Repository
 from sealift_signing import disk
 from sealift_signing.errors import FailedError, RefusedError
-from sealift_signing.transparency.checkpoint import claimed, hub_origin
+from sealift_signing.transparency.checkpoint import hub_origin
 from sealift_sync import durable
 
 FILE = "places-left"
@@ -55,8 +54,11 @@ def check(home: Home, database: Database, connection: Connection) -> None:
     if not known:  # nearly always
         return
     arrives = moved.comes_from(moved.history(connection)) is not None
-    if arrives or whereabouts.went_to(connection) is not None:
-        return
+    try:
+        if arrives or whereabouts.went_to(connection) is not None:
+            return
+    except FailedError:
+        return  # the writer asks the same, and takes nothing; fsck is to name what is damaged
     for one in known:
         if not _holds(connection, one):
             raise _left(home, database, one)
@@ -65,16 +67,17 @@ def check(home: Home, database: Database, connection: Connection) -> None:
 def learn(home: Home, online: OnlineKeys, connection: Connection) -> None:
     """Keep in the home how the log ended in a database that was left, if it says that it was.
 
+    It stays there for ever, and says where people are to go: so only what the log's key signed.
+
     Raises:
-        FailedError: it could not be kept.
+        FailedError: it could not be kept; or the log there is not the one that was signed.
     """
     whereto = whereabouts.went_to(connection)
     if whereto is None:
         return
-    note = newest_note(connection)
+    ended = whereabouts.edge(connection)
     keep_newest(home, online, connection)
-    said = claimed(note)
-    one = Leaving(said.size, said.root.hex(), whereto)
+    one = Leaving(ended.size, ended.root.hex(), whereto)
     known = _known(home)
     if one not in known:
         lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in (*known, one)]
@@ -105,17 +108,16 @@ def _known(home: Home) -> tuple[Leaving, ...]:
         raise _unusable(path) from bad
     try:
         found = tuple(Leaving(*json.loads(line)) for line in lines)
+        whole = all(type(one.size) is int and len(bytes.fromhex(one.root)) for one in found)
     except (ValueError, TypeError) as bad:
         raise _unusable(path) from bad
-    if not all(isinstance(one.size, int) for one in found):
+    if not whole:
         raise _unusable(path)
     return found
 
 
 def _holds(connection: Connection, one: Leaving) -> bool:
-    query = select(log_checkpoint.c.root).where(log_checkpoint.c.size == one.size)
-    root = connection.execute(query).scalar()
-    return root is not None and bytes(root).hex() == one.root
+    return edge.holds(connection, one.size, bytes.fromhex(one.root))
 
 
 def _unusable(path: Path) -> FailedError:

@@ -17,7 +17,7 @@ from sealift_registry.storage.writable import is_read_only
 from sealift_registry.trust import places_left, whereabouts
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
-from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.checkpoint import Checkpoint, hub_origin
 
@@ -38,6 +38,7 @@ def check(hub: Hub, connection: Connection, *, replaces_key: bool = False) -> No
     Raises:
         ClockError: this machine's clock cannot be right.
         MovedHubError: the hub is elsewhere.
+        FailedError: whether it is cannot be told: the log is not what was signed.
         RestoredError: the database is a restored backup.
     """
     elsewhere = whereabouts.refusal(connection, hub.home.blobs_place)
@@ -48,14 +49,18 @@ def check(hub: Hub, connection: Connection, *, replaces_key: bool = False) -> No
     admission.check_clock(hub.now(), admission.newest(connection), hub.log.stated)
 
 
-def problems(hub: Hub) -> list[RefusedError]:
+def problems(hub: Hub) -> list[SealiftError]:
     """Why the hub signs nothing now, for who only looks."""
-    found = []
+    found: list[SealiftError] = []
     with hub.reading() as connection:
         for replaces_key in (False, True):
             try:
                 check(hub, connection, replaces_key=replaces_key)
             except RefusedError as bad:
+                found.append(bad)
+            except FailedError as bad:
+                if bad.code != "log-damaged":
+                    raise
                 found.append(bad)
     return list({one.code: one for one in found}.values())
 

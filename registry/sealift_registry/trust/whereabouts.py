@@ -7,9 +7,10 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from sealift_registry.audit import edge as log_edge
 from sealift_registry.audit import signed_moves
+from sealift_registry.audit.edge import Edge, Vouch
 from sealift_registry.audit.moved import MovedHubError
-from sealift_registry.audit.signed_moves import Vouch
 from sealift_registry.trust.repository import Repository
 from sealift_signing.errors import NotFoundError
 from sealift_signing.transparency.checkpoint import hub_origin
@@ -23,6 +24,7 @@ def refusal(connection: Connection, blobs: str | None = None) -> MovedHubError |
 
     Raises:
         RefusedError: the fleet's list is not what its holders signed, and is to be asked.
+        FailedError: the log is not what was signed, and is to be asked.
     """
     return signed_moves.refusal(connection, partial(_vouch, connection), blobs)
 
@@ -31,7 +33,7 @@ def went_to(connection: Connection) -> str | None:
     """Where the rows went, if they did.
 
     Raises:
-        RefusedError: as `refusal`.
+        RefusedError, FailedError: as `refusal`.
     """
     return signed_moves.went_to(connection, partial(_vouch, connection))
 
@@ -40,7 +42,7 @@ def blobs_at(connection: Connection) -> str | None:
     """Where blobs are; None where they never were moved.
 
     Raises:
-        RefusedError: as `refusal`.
+        RefusedError, FailedError: as `refusal`.
     """
     return signed_moves.blobs_at(connection, partial(_vouch, connection))
 
@@ -48,6 +50,16 @@ def blobs_at(connection: Connection) -> str | None:
 def faults(connection: Connection) -> Iterator[LogFault]:
     """Every row that says something of where the hub is which nobody signed."""
     yield from signed_moves.faults(connection, partial(_vouch, connection))
+
+
+def edge(connection: Connection) -> Edge:
+    """Where the log ends, if all of it is what was signed.
+
+    Raises:
+        FailedError: it is not.
+        RefusedError: as `refusal`.
+    """
+    return log_edge.verified(connection, _vouch(connection))
 
 
 def _vouch(connection: Connection) -> Vouch | None:
