@@ -19,6 +19,14 @@ _APPLICATIONS = text(
     "WHERE n.nspname = 'sealift' AND d.defaclobjtype = 'r' "
     "AND d.defaclrole = n.nspowner AND a.grantee NOT IN (0, n.nspowner) ORDER BY 1"
 )
+_MIGRATORS = text(
+    "SELECT r.rolname FROM pg_catalog.pg_auth_members m "
+    "JOIN pg_catalog.pg_namespace n ON n.nspowner = m.roleid "
+    "JOIN pg_catalog.pg_roles r ON r.oid = m.member "
+    "WHERE n.nspname = 'sealift' AND r.rolcanlogin AND NOT r.rolsuper AND NOT r.rolcreaterole "
+    "AND NOT r.rolname = ANY(:applications) GROUP BY r.rolname ORDER BY r.rolname"
+)
+"""Who makes roles is a member of each that it made, and is no migrator for that."""
 _TABLES = text(
     "SELECT c.relname FROM pg_catalog.pg_class c "
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
@@ -29,6 +37,12 @@ _TABLES = text(
 def applications(connection: Connection) -> list[str]:
     """The roles that the application goes by, in our schema."""
     return list(connection.execute(_APPLICATIONS).scalars())
+
+
+def migrators(connection: Connection) -> list[str]:
+    """The roles that may become the owner of our schema, and that somebody may be logged in as."""
+    values = {"applications": applications(connection)}
+    return list(connection.execute(_MIGRATORS, values).scalars())
 
 
 def grant(connection: Connection) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, text
 
@@ -81,11 +82,23 @@ def become_owner(connection: Connection) -> None:
             next_step="Have the database's administrator run what this prints: sealift db init",
         )
     if not found.may:
-        raise FailedError(
-            "database-not-owner",
-            f"This role may not change tables: they are {found.owner}'s.",
-            subject=found.owner,
-            next_step="Name the migrator's role: sealift db upgrade --as URL",
-        )
+        raise _not_owner(connection, found.owner)
     quoted = connection.dialect.identifier_preparer.quote(found.owner)
     connection.exec_driver_sql(f"SET LOCAL ROLE {quoted}")
+
+
+def _not_owner(connection: Connection, owner: str) -> FailedError:
+    """Whoever is logged in as a migrator would not see this."""
+    others = postgres_privileges.migrators(connection)
+    next_step = "Have the database's administrator run what this prints: sealift db init"
+    if others:
+        role = quote(others[0], safe="")
+        next_step = (
+            f"Name the migrator's role: sealift db upgrade --as postgresql://{role}@HOST/DATABASE"
+        )
+    return FailedError(
+        "database-not-owner",
+        f"This role may not change tables: they are {owner}'s.",
+        subject=owner,
+        next_step=next_step,
+    )

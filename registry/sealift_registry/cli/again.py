@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from sealift_signing.errors import SealiftError
 
 PRINTED = re.compile(
-    r"\bsealift (?P<group>blobs|db) (?P<name>[a-z]+)(?P<given>( --[a-z-]+( URL)?)*)"
+    r"\bsealift (?P<group>blobs|db) (?P<name>[a-z]+)"
+    r"(?P<given>( --[a-z-]+( URL| postgresql://(?P<user>[^ @]+)@HOST/DATABASE)?)*)"
 )
-"""A command of these two groups, with the options that the sentence names already."""
+"""A command of these two groups, with the options that the sentence names already.
+
+Where it is to be given by another user than it was, that user stands in the address.
+"""
 SAYS_IT = frozenset({"blobs", "db", "migrate", "init"})
 """The commands and groups that are told where something is."""
 STORES = ("blobs", "to_blobs", "from_blobs")
@@ -51,11 +55,13 @@ def again(text: str, subject: str = "") -> str:
         return text
 
     def whole(found: re.Match[str]) -> str:
-        named = re.findall(r"--[a-z-]+", found["given"])
-        if "--help" in named:
+        named = re.findall(r" (--[a-z-]+)( [^- ]\S*)?", found["given"])
+        if ("--help", "") in named:
             return found[0]
         added = dict(_of(found["group"], found["name"], given, subject))
-        kept = [f" {one}" for one in named if one not in added]
+        if found["user"] and "--as" in added:
+            added["--as"] = _as(found["user"], added["--as"])
+        kept = [f" {one}{value}" for one, value in named if one not in added]
         words = [f" {name} {pasted([value])}" for name, value in added.items()]
         return "".join((" ".join(("sealift", found["group"], found["name"])), *kept, *words))
 
@@ -135,9 +141,14 @@ def _database(name: str, given: dict[str, str]) -> str:
     url = next((given[one] for one in DATABASES if one in given), "")
     if not url or name != "upgrade" or click.get_current_context().info_name == "upgrade":
         return url if "://" in url else ""
+    return _as(given.get("migrator", MIGRATOR), url)
+
+
+def _as(user: str, url: str) -> str:
+    """The same address for another user."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return ""
     at = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{given.get('migrator', MIGRATOR)}@{at}").geturl()
+    return parts._replace(netloc=f"{user}@{at}").geturl()

@@ -189,11 +189,11 @@ def _owner(connection: Connection) -> Iterator[Finding]:
 
 _ROLE = text("SELECT oid, * FROM pg_catalog.pg_roles WHERE rolname = :role")
 _POWERS = {
-    "rolsuper": "is a superuser",
-    "rolbypassrls": "passes by row security (BYPASSRLS)",
-    "rolcreaterole": "makes roles (CREATEROLE)",
-    "rolcreatedb": "makes databases (CREATEDB)",
-    "rolreplication": "may replicate (REPLICATION)",
+    "rolsuper": ("SUPERUSER", "is a superuser"),
+    "rolbypassrls": ("BYPASSRLS", "passes by row security (BYPASSRLS)"),
+    "rolcreaterole": ("CREATEROLE", "makes roles (CREATEROLE)"),
+    "rolcreatedb": ("CREATEDB", "makes databases (CREATEDB)"),
+    "rolreplication": ("REPLICATION", "may replicate (REPLICATION)"),
 }
 
 
@@ -203,9 +203,13 @@ def _role(connection: Connection, name: str) -> Iterator[Finding]:
     if row is None:
         yield Finding(f"There is no role {word(name)}.", name, INIT)
         return
-    for power, words in _POWERS.items():
+    hubs = postgres_privileges.applications(connection)
+    if name not in hubs and (hubs or row.rolsuper):  # what another may do is not to be taken away
+        yield _not_the_hubs(name, hubs)
+        return
+    for power, (attribute, words) in _POWERS.items():
         if getattr(row, power):
-            yield _too_much(name, f"{words}", f"ALTER ROLE {quoted(name)} NO{power[3:].upper()}")
+            yield _too_much(name, words, f"ALTER ROLE {quoted(name)} NO{attribute}")
     if row.rolsuper:
         return  # who may do anything
     yield from _memberships(connection, name)
@@ -213,6 +217,15 @@ def _role(connection: Connection, name: str) -> Iterator[Finding]:
     yield from _tables(connection, name)
     yield from _defaults(connection, name)
     yield from postgres_beside.doors(connection, name)
+
+
+def _not_the_hubs(name: str, hubs: list[str]) -> Finding:
+    what = f"{word(name)} is not the hub's role here"
+    if not hubs:
+        return Finding(f"{what}: it is a superuser, and no role is the hub's.", name, INIT)
+    listed = " or ".join(word(one) for one in hubs)
+    advice = f"Name the hub's own role, {listed}, in {postgres_words.ADDRESS}, or by --application."
+    return Finding(f"{what}.", name, advice)
 
 
 def _too_much(role: str, words: str, sql: str) -> Finding:

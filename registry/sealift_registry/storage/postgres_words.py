@@ -89,6 +89,16 @@ def _login(where: str, reason: str) -> FailedError:
     )
 
 
+def _no_login(where: str, reason: str) -> FailedError:
+    return FailedError(
+        "database-login",
+        f"The database {where} does not let this user in: {reason}.",
+        subject=where,
+        next_step="Its administrator took LOGIN from this role; was the hub moved? Then name where "
+        f"it went in {ADDRESS} (docs/how-to/move-a-hub.md). Else have the role given LOGIN.",
+    )
+
+
 def _no_host(where: str, reason: str) -> FailedError:
     return FailedError(
         "database-no-host",
@@ -323,7 +333,8 @@ _AT_LOGIN: tuple[tuple[str, _Words], ...] = (
     ("FATAL: +(sorry, )?too many (connections|clients)", _too_many),
     ("FATAL: +remaining connection slots", _too_many),
     ('FATAL: +database ".*" does not exist', _missing),
-    ('FATAL: +role ".*" (does not exist|is not permitted to log in)', _login),
+    ('FATAL: +role ".*" is not permitted to log in', _no_login),
+    ('FATAL: +role ".*" does not exist', _login),
     ("FATAL: +(password|.*) authentication failed", _login),
     ("FATAL: +no pg_hba.conf entry|no password supplied", _login),
     ("FATAL: +permission denied for database", _login),

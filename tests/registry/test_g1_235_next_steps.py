@@ -1,0 +1,114 @@
+"""What `sealift db` says of the wrong role leads to the right one, and never in a circle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sealift_registry.cli.run import run
+from sealift_registry.storage.postgres_roles import Roles
+from tests.servers.postgres import ADMINISTRATOR, PostgresServer, starting
+
+APPLICATION, MIGRATOR = Roles().application, Roles().migrator
+Said = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """One of our own: roles are the whole server's."""
+    with starting() as server:
+        yield server
+
+
+@pytest.fixture
+def said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Said:
+    """What a command says, where there is no hub yet."""
+    monkeypatch.setenv("SEALIFT_HOME", str(tmp_path / "hub"))
+
+    def says(*words: str) -> dict[str, Any]:
+        capsys.readouterr()
+        run([*words, "--json"])
+        out, err = capsys.readouterr()
+        found: dict[str, Any] = json.loads(out or err)
+        return found
+
+    return says
+
+
+def test_g1_235_who_may_not_upgrade_is_told_who_may(server: PostgresServer, said: Said) -> None:
+    database = server.migrated()
+    told = said("db", "upgrade", "--as", database.url(APPLICATION))["error"]
+    assert told["code"] == "database-not-owner"
+    assert database.url(MIGRATOR) in told["next"].replace("'", "")
+    assert APPLICATION not in told["next"]
+
+
+def test_g1_235_a_migrator_of_another_name_is_told(server: PostgresServer, said: Said) -> None:
+    database = server.migrated()
+    server.administration.run(f"ALTER ROLE {MIGRATOR} RENAME TO lifter")
+    told = said("db", "upgrade", "--as", database.url(APPLICATION))["error"]
+    server.administration.run(f"ALTER ROLE lifter RENAME TO {MIGRATOR}")
+    assert database.url("lifter") in told["next"].replace("'", "")
+
+
+def test_g1_235_of_an_address_that_is_set_the_role_is_told(
+    server: PostgresServer, said: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It stands nowhere on the command line, which names something else."""
+    monkeypatch.setenv("SEALIFT_DATABASE__MIGRATOR", server.migrated().url(APPLICATION))
+    told = said("db", "upgrade", "--home", str(tmp_path / "hub"))["error"]
+    assert f"--as postgresql://{MIGRATOR}@HOST/DATABASE" in told["next"]
+
+
+def test_g1_235_where_nobody_may_upgrade_an_administrator_is_needed(
+    server: PostgresServer, said: Said
+) -> None:
+    database = server.migrated()
+    server.administration.run(f"ALTER ROLE {MIGRATOR} NOLOGIN")
+    told = said("db", "upgrade", "--as", database.url(APPLICATION))["error"]
+    server.administration.run(f"ALTER ROLE {MIGRATOR} LOGIN")
+    assert told["code"] == "database-not-owner"
+    assert "sealift db init" in told["next"]
+
+
+def test_g1_236_of_a_superuser_nothing_is_taken(server: PostgresServer, said: Said) -> None:
+    """Where the hub is named as the administrator, it is the name that is wrong."""
+    url = server.migrated().url(ADMINISTRATOR)
+    found = said("db", "check", "--as", url, "--application", ADMINISTRATOR)["findings"]
+    (one,) = (one for one in found if one["where"] == ADMINISTRATOR)
+    assert APPLICATION in one["next"]
+    assert "database.url" in one["next"]
+    assert "ALTER ROLE" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "power", ["SUPERUSER", "BYPASSRLS", "CREATEROLE", "CREATEDB", "REPLICATION"]
+)
+def test_g1_236_the_sql_that_is_told_takes_the_power_away(
+    server: PostgresServer, said: Said, power: str
+) -> None:
+    database = server.migrated()
+    server.administration.run(f"ALTER ROLE {APPLICATION} {power}")
+    words = ["db", "check", "--as", database.url(), "--application", APPLICATION]
+    (one,) = (one for one in said(*words)["findings"] if one["where"] == APPLICATION)
+    database.run(one["next"].removesuffix("."))
+    assert not [one for one in said(*words)["findings"] if one["where"] == APPLICATION]
+
+
+def test_g1_236_a_role_whose_login_was_taken_is_told_why(
+    server: PostgresServer, said: Said
+) -> None:
+    database = server.migrated()
+    server.administration.run(f"ALTER ROLE {APPLICATION} NOLOGIN")
+    told = said("db", "check", "--as", database.url(APPLICATION))["error"]
+    server.administration.run(f"ALTER ROLE {APPLICATION} LOGIN")
+    assert told["code"] == "database-login"
+    assert "took LOGIN" in told["next"]
+    assert "moved" in told["next"]
+    assert "PGPASSFILE" not in told["next"]
