@@ -13,9 +13,9 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Table, and_, exists, select
 
-from sealift_registry.catalog import statement_rows, tables
+from sealift_registry.catalog import logged_rows, statement_rows, tables
 from sealift_registry.catalog.reference import promotion_id
 from sealift_registry.delivery import (
     enrolments,
@@ -27,12 +27,13 @@ from sealift_registry.delivery import (
 )
 from sealift_registry.delivery import tables as delivery
 from sealift_registry.delivery.sites import EnrolledSite, Sites
+from sealift_registry.intake.source import SourceRecord
 from sealift_registry.storage import schema
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust import checking, whereabouts
 from sealift_registry.trust.repository import Repository
-from sealift_signing import documents, roles, statements
+from sealift_signing import documents, roles, shape, statements
 from sealift_signing.drawing import word
 from sealift_signing.errors import SealiftError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
@@ -94,10 +95,17 @@ def _parts(connection: Connection) -> Iterator[LogFault]:
     signed: dict[str, Signed[Any]] = {}
     yield from apart("The statements", _statements(connection, signed))
     yield from statement_rows.check(connection, signed)
+    yield from logged_rows.check(connection, _identity)
     yield from apart("What catalog roles list", _listings(connection, signed))
     yield from apart("The enrolments", _enrolments(connection))
     yield from apart("The transfers", _transfers(connection))
     yield from apart("What came home from sites", _home(connection))
+
+
+def _identity(source: bytes) -> tuple[str, tuple[str, ...]]:
+    """What makes a version the same when it is ingested again, and its aliases."""
+    record = shape.read(SourceRecord, source, what="the source's record")
+    return record.identity(), record.aliases
 
 
 class _Known:
@@ -235,7 +243,8 @@ def _enrolments(connection: Connection) -> Iterator[LogFault]:
 
 
 def _transfers(connection: Connection) -> Iterator[LogFault]:
-    """Every transfer was signed."""
+    """Every transfer was begun, as the log says, and every one that was written was signed."""
+    yield from apart("What the log says of transfers", transfers.not_begun(connection))
     repository = Repository(connection)
     t = delivery.bundle
     for row in all_rows(connection, select(t).order_by(t.c.transfer)):
@@ -249,6 +258,8 @@ def _home(connection: Connection) -> Iterator[LogFault]:
     yield from apart(
         f"The rows of {site_rows.WHAT}", (LogFault(ROWS_DIFFER, one, None) for one in of_nobody)
     )
+    for t in (delivery.receipt, delivery.site_entry, delivery.site_checkpoint):
+        yield from apart(f"The rows of {t.name}", _of_no_site(connection, t))
     repository = Repository(connection)
     wrong: dict[str, bool] = {}
     t = delivery.site
@@ -257,6 +268,20 @@ def _home(connection: Connection) -> Iterator[LogFault]:
         wrong[row.id] = bool(found) or wrong.get(row.id, False)
     for name in [name for name, is_wrong in wrong.items() if not is_wrong]:
         yield from apart(f"What came home from site {word(name)}", _home_from(connection, name))
+
+
+def _of_no_site(connection: Connection, t: Table) -> Iterator[LogFault]:
+    """What came home from a site, or by an enrolment of it, that there is not."""
+    s = delivery.site.c
+    same = s.id == t.c.site
+    if "enrolment" in t.c:
+        same = and_(same, s.enrolment == t.c.enrolment)
+    query = select(t.c.site).where(~exists().where(same)).distinct().order_by(t.c.site)
+    for name in connection.execute(query).scalars():
+        what = (
+            f"There are rows of {t.name} for an enrolment of site {word(name)} that there is not."
+        )
+        yield LogFault("row-of-nothing", what, None)
 
 
 def _home_from(connection: Connection, name: str) -> Iterator[LogFault]:

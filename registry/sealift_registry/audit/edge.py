@@ -22,6 +22,7 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint, merkle
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.entry import Entry, read_entry
+from sealift_signing.transparency.growth import LogRow
 from sealift_signing.transparency.tiles import WIDTH, TiledTree
 
 
@@ -184,6 +185,17 @@ def entries(connection: Connection, edge: Edge, *types: str) -> Iterator[Under]:
         if entry.type not in types:
             raise damaged(f"entry {row.seq} is listed as what it is not")
         yield Under(row.seq, entry)
+
+
+def included(connection: Connection, edge: Edge, row: LogRow) -> Entry:
+    """The entry of a row of the log, which is under a verified edge.
+
+    Raises:
+        FailedError: it is not.
+    """
+    if not 0 <= row.seq < edge.size:
+        raise damaged(f"row {row.seq} is not one of its {edge.size} entries")
+    return _included(_tree(connection, edge.size), edge, row.seq, row.leaf, row.body)
 
 
 def _included(tree: TiledTree, edge: Edge, seq: int, leaf: bytes, body: bytes) -> Entry:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, func, select
 
-from sealift_registry.catalog import tables
+from sealift_registry.catalog import logged, tables
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
 from sealift_signing import statements
 from sealift_signing.errors import NotFoundError, RefusedError
@@ -127,10 +127,18 @@ class Catalog:
         return None if row is None else _version(row)
 
     def next_number(self, model: ModelRef) -> int:
-        """The number that the next version of `model` gets."""
+        """The number that the next version of `model` gets.
+
+        Raises:
+            RefusedError: the newest version is not the one that the log says was taken in last.
+        """
         t = tables.model_version
         query = select(func.max(t.c.number)).where(t.c.team == model.team, t.c.model == model.model)
-        return (self._connection.execute(query).scalar() or 0) + 1
+        newest = self._connection.execute(query).scalar()
+        if newest is None:
+            return 1
+        logged.check_newest(self._connection, model, newest)
+        return int(newest) + 1
 
     def aliases(self, ref: VersionRef) -> list[str]:
         """Under which names of its source the version was asked for."""
@@ -143,15 +151,23 @@ class Catalog:
         return list(self._connection.execute(query).scalars())
 
     def goldens(self, ref: VersionRef) -> str | None:
-        """The digest of the version's goldens, None if it has none."""
+        """The digest of the version's goldens, None if it has none.
+
+        Raises:
+            RefusedError: the newest are not those that the log says were given last.
+        """
         t = tables.goldens
         query = (
-            select(t.c.sha256)
+            select(t.c.turn, t.c.sha256)
             .where(t.c.team == ref.team, t.c.model == ref.model, t.c.number == ref.number)
             .order_by(t.c.turn.desc())
             .limit(1)
         )
-        return self._connection.execute(query).scalar_one_or_none()
+        newest = self._connection.execute(query).one_or_none()
+        if newest is None:
+            return None
+        logged.check_goldens(self._connection, ref, newest.turn, newest.sha256)
+        return str(newest.sha256)
 
     def artifacts(self, ref: VersionRef) -> list[ArtifactRow]:
         """Every form of a version, the source artifact first."""
@@ -266,9 +282,16 @@ class Catalog:
         return list(self._connection.execute(query).scalars())
 
     def next_promotion(self) -> int:
-        """The number that the next promotion gets."""
-        query = select(func.max(tables.promotion.c.number))
-        return (self._connection.execute(query).scalar() or 0) + 1
+        """The number that the next promotion gets.
+
+        Raises:
+            RefusedError: the newest promotion is not one that the log says was asked for.
+        """
+        newest = self._connection.execute(select(func.max(tables.promotion.c.number))).scalar()
+        if newest is None:
+            return 1
+        logged.check_newest_promotion(self._connection, newest)
+        return int(newest) + 1
 
     def approvals(self, promotion: int) -> list[Signed[Approval]]:
         """The approvals of a promotion, oldest first, counted or not."""

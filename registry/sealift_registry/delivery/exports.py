@@ -64,9 +64,6 @@ from sealift_sync.durable import BeginPhase
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-BEGUN = "transfer.begun"
-"""The entry of intent: a transfer whose bundle is not written yet."""
-
 
 class Write(Protocol[T_co]):
     """Writes what is ready as a transfer."""
@@ -380,7 +377,7 @@ class Exports:
             self._hub.copy_metadata()
             yield transfer, begun is not None
         except KeyboardInterrupt as cut:
-            if begun or any(one.type == BEGUN for one in self._hub.log.kept):
+            if begun or any(one.type == transfers.BEGUN for one in self._hub.log.kept):
                 cut.add_note(
                     f"The transfer is begun, and what is written of it on {order.medium} is kept: "
                     "the same command goes on from there."
@@ -436,7 +433,7 @@ class Exports:
             connection.execute(insert(tables.transfer).values(**row))
             self._hub.publish(connection, renewed(self._hub, connection))
             actor = dispatchers(connection, site).get(key.keyid, key.text) if key else "hub"
-            return entry(self._hub, BEGUN, made, site, actor, said), made
+            return entry(self._hub, transfers.BEGUN, made, site, actor, said), made
 
         try:
             return self._hub.commit(action).result

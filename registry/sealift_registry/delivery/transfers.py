@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,13 +12,20 @@ from sqlalchemy import Connection, Row, select
 
 from sealift_registry.delivery import enrolments, tables
 from sealift_registry.delivery.sites import EnrolledSite
+from sealift_registry.storage.queries import all_rows
+from sealift_registry.trust import signed_log
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import RowError
 from sealift_signing import roles, statements
+from sealift_signing.drawing import word
 from sealift_signing.errors import NoKeyError, RefusedError
 from sealift_signing.statements import Signed, Transfer
+from sealift_signing.transparency.verdict import LogFault
 from sealift_signing.vocabulary import instant
 from sealift_sync.bundle import layout
+
+BEGUN = "transfer.begun"
+"""The entry of intent: a transfer whose bundle is not written yet."""
 
 FRESH = timedelta(days=1)
 """For so long an export that was cut short is gone on with; after that, a new one is begun.
@@ -117,10 +125,39 @@ def newest(connection: Connection, site: EnrolledSite) -> Begun | None:
 
 
 def next_id(connection: Connection, site: EnrolledSite) -> tuple[int, str]:
-    """The number of the transfer to the site that is begun next, and its name."""
+    """The number of the transfer to the site that is begun next, and its name.
+
+    Raises:
+        RefusedError: the newest one is not one that the log says was begun.
+        FailedError: the log is not the one that was signed.
+    """
     last = newest(connection, site)
+    if last is not None:
+        named = ("transfer", last.id)
+        signed_log.check(connection, BEGUN, named, named, f"transfer WHERE id = '{last.id}'")
     number = last.number + 1 if last else 1
     return number, layout.transfer_id(site.id, number)
+
+
+def not_begun(connection: Connection) -> Iterator[LogFault]:
+    """A transfer that the log knows nothing of, and one that it says was begun and has no row."""
+    t = tables.transfer
+    begun = {
+        one.data.get("transfer"): (one.site, one.data.get("enrolment"))
+        for one in signed_log.oldest_first(connection, BEGUN)
+    }
+    for row in all_rows(connection, select(t).order_by(t.c.site, t.c.number)):
+        said = begun.pop(row.id, None)
+        named = layout.transfer_id(row.site, row.number)
+        if said is None:
+            what = f"The transfer {word(row.id)} is in the database, and no entry of the log says "
+            yield LogFault("row-not-logged", f"{what}that it was begun.", None)
+        elif said != (row.site, row.enrolment) or named != row.id:
+            what = f"The log says otherwise of the transfer {word(row.id)} than its row does."
+            yield LogFault("row-differs", what, None)
+    for name in sorted(begun):
+        what = f"The transfer {word(name)} was begun by the log, and has no row."
+        yield LogFault("row-missing", what, None)
 
 
 def newest_bundle(connection: Connection, site: EnrolledSite) -> Signed[Transfer] | None:

@@ -166,7 +166,8 @@ class Intake:
             fresh = goldens is not None and recording.add_goldens(
                 connection, known.ref, goldens, made
             )
-            counts = Catalog(connection).goldens(known.ref)
+            # What is new is not in the log yet, and so is nothing to go by.
+            counts = goldens if fresh else Catalog(connection).goldens(known.ref)
             again = Ingested(known, new=False, aliases=tuple(added), goldens=counts)
             if not added and not fresh:
                 raise _NothingNewError(again)
@@ -207,7 +208,8 @@ class Intake:
             recording.add_aliases(connection, ref, record.aliases, made)
             if goldens is not None:
                 recording.add_goldens(connection, ref, goldens, made)
-            return self._add_source(connection, version, manifest, report, actor), version
+            entry = self._add_source(connection, version, manifest, report, goldens, actor)
+            return entry, version
 
         try:
             version = self._hub.commit(action).result
@@ -234,6 +236,7 @@ class Intake:
         version: Version,
         manifest: str,
         report: ScanReport,
+        goldens: str | None,
         actor: str,
     ) -> Entry:
         """The source artifact, its scan as evidence, and the entry of it all."""
@@ -251,6 +254,7 @@ class Intake:
             "format": version.format,
             "artifact": manifest,
             "scan": scanned.sha256,
+            "goldens": goldens or "",
         }
         return hub.entry("version.ingested", actor, data, {"model": str(version.ref.of)})
 

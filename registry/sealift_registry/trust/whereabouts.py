@@ -26,7 +26,7 @@ def refusal(connection: Connection, blobs: str | None = None) -> MovedHubError |
         RefusedError: the fleet's list is not what its holders signed, and is to be asked.
         FailedError: the log is not what was signed, and is to be asked.
     """
-    return signed_moves.refusal(connection, partial(_vouch, connection), blobs)
+    return signed_moves.refusal(connection, partial(vouch, connection), blobs)
 
 
 def went_to(connection: Connection) -> str | None:
@@ -35,7 +35,7 @@ def went_to(connection: Connection) -> str | None:
     Raises:
         RefusedError, FailedError: as `refusal`.
     """
-    return signed_moves.went_to(connection, partial(_vouch, connection))
+    return signed_moves.went_to(connection, partial(vouch, connection))
 
 
 def blobs_at(connection: Connection) -> str | None:
@@ -44,12 +44,12 @@ def blobs_at(connection: Connection) -> str | None:
     Raises:
         RefusedError, FailedError: as `refusal`.
     """
-    return signed_moves.blobs_at(connection, partial(_vouch, connection))
+    return signed_moves.blobs_at(connection, partial(vouch, connection))
 
 
 def faults(connection: Connection) -> Iterator[LogFault]:
     """Every row that says something of where the hub is which nobody signed."""
-    yield from signed_moves.faults(connection, partial(_vouch, connection))
+    yield from signed_moves.faults(connection, partial(vouch, connection))
 
 
 def edge(connection: Connection) -> Edge:
@@ -59,10 +59,15 @@ def edge(connection: Connection) -> Edge:
         FailedError: it is not.
         RefusedError: as `refusal`.
     """
-    return log_edge.verified(connection, _vouch(connection))
+    return log_edge.verified(connection, vouch(connection))
 
 
-def _vouch(connection: Connection) -> Vouch | None:
+def vouch(connection: Connection) -> Vouch | None:
+    """Whose signature counts under the log; None where the fleet's list names no key of it.
+
+    Raises:
+        RefusedError: the fleet's list is not what its holders signed.
+    """
     from sealift_registry.trust import key_rotation  # which asks first whether the hub is here
 
     repository = Repository(connection)
