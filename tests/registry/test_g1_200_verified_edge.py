@@ -130,6 +130,9 @@ def test_g1_201_the_cheap_question_sees_the_entries_of_the_last_tile(
             opened(hub.root, asked(edge.signed))
     else:
         assert opened(hub.root, asked(edge.signed)).size > 256
+    ended = newest_rows(there)[0][0]
+    assert refused(hub.root).code in {"hub-restored", "log-damaged"}
+    assert newest_rows(there)[0][0] == ended
 
 
 @pytest.mark.parametrize("change", ["body = '\\x00'", "leaf = '\\x00'"])
@@ -311,3 +314,19 @@ def test_g1_208_a_move_is_in_the_log_whatever_is_beyond_its_end(
     with closing(database.connect()) as connection:
         query = "SELECT type FROM sealift.log_entry WHERE seq = %s"
         assert connection.execute(query, (done.edge.size,)).fetchone() == ("hub.moved",)
+
+
+def test_g1_209_what_others_have_written_since_is_looked_at(
+    hub: Acme, there: Database, tmp_path: Path
+) -> None:
+    """By a process that has the log open, too: not all of it again, but that."""
+    with another_home(hub, tmp_path / "other") as other:
+        signs(other.app)
+        for _ in range(2):
+            opened(hub.root, signs)
+        ended = newest_rows(there)[0][0]
+        lose(there, f"WHERE seq = {ended - 2}")
+        with pytest.raises(FailedError) as caught:
+            signs(other.app)
+    assert caught.value.code == "log-damaged"
+    assert newest_rows(there)[0][0] == ended
