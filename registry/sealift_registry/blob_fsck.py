@@ -101,20 +101,58 @@ def examine(hub: Hub, begin_phase: BeginPhase) -> Found:
     Raises:
         FailedError: a manifest could not be read, and is whole by now; or the store fails.
     """
-    store, (found, unread) = hub.home.blobs, _all_named(hub)
-    parts = found.parts
-    sizes = store.sizes(sorted(parts))
-    faults = _faults(store, sizes, begin_phase("hash", sum(sizes.values())))
-    faults |= {digest: "missing" for digest in parts if digest not in sizes}
-    for digest in sorted(unread - faults.keys()):  # what it names nobody has looked at
-        raise not_read(store, digest)
-    older = s3_versions.kept(store, faults)
-    losses = [
-        Loss(one, fault, _versions(parts[one]), tuple(sorted(parts[one])), one in older)
-        for one, fault in faults.items()
-    ]
-    losses.sort(key=lambda one: (one.of, one.sha256))
-    return Found(len(parts), sum(sizes.values()), tuple(losses))
+    return Examination(hub, begin_phase).found()
+
+
+class Examination:
+    """What is known of a hub's blobs: each was hashed once, and is again only where it changed.
+
+    Raises:
+        FailedError: as `examine`.
+    """
+
+    def __init__(self, hub: Hub, begin_phase: BeginPhase) -> None:
+        self._store, self._begin_phase = hub.home.blobs, begin_phase
+        self._named, self._unread = _all_named(hub)
+        self._sizes: dict[str, int] = {}
+        self._faults: dict[str, Fault] = {}
+        self._older: set[str] = set()
+        self._look(self._named.parts)
+
+    def found(self) -> Found:
+        """What was found so far."""
+        parts = self._named.parts
+        losses = [
+            Loss(one, fault, _versions(parts[one]), tuple(sorted(parts[one])), one in self._older)
+            for one, fault in self._faults.items()
+        ]
+        losses.sort(key=lambda one: (one.of, one.sha256))
+        return Found(len(parts), sum(self._sizes.values()), tuple(losses))
+
+    def look_again(self, changed: Iterable[str]) -> set[str]:
+        """Look at what was written since, and at what manifests name that are read only now.
+
+        Returns:
+            Those of `changed` that are whole.
+        """
+        written, before = set(changed), self._named.parts.keys() | set()
+        self._unread -= _read_manifests(self._store, self._named, self._unread & written)
+        self._look(written | (self._named.parts.keys() - before))
+        return {one for one in written if one in self._sizes and one not in self._faults}
+
+    def _look(self, digests: Iterable[str]) -> None:
+        looked = sorted({*digests} & self._named.parts.keys())
+        for one in looked:
+            self._sizes.pop(one, None)
+            self._faults.pop(one, None)
+        sizes = self._store.sizes(looked)
+        faults = _faults(self._store, sizes, self._begin_phase("hash", sum(sizes.values())))
+        faults |= {digest: "missing" for digest in looked if digest not in sizes}
+        self._sizes |= sizes
+        self._faults |= faults
+        for digest in sorted(self._unread - self._faults.keys()):  # nobody knows what it names
+            raise not_read(self._store, digest)
+        self._older |= s3_versions.kept(self._store, faults)
 
 
 def named(hub: Hub) -> tuple[Mapping[str, set[str]], set[str]]:
@@ -134,11 +172,17 @@ def _versions(parts: Iterable[Part]) -> tuple[str, ...]:
 def _all_named(hub: Hub) -> tuple[_Named, set[str]]:
     with hub.reading() as connection:
         found = _named(connection)
-    read = hub.home.blobs.read_all(sorted(found.manifests), LARGEST_MANIFEST)
+    read = _read_manifests(hub.home.blobs, found, found.manifests)
+    return found, found.manifests.keys() - read
+
+
+def _read_manifests(store: BlobStore, named: _Named, digests: Iterable[str]) -> set[str]:
+    """Take in what some manifests name; those that could be read."""
+    read = store.read_all(sorted(digests), LARGEST_MANIFEST)
     for digest, data in read.items():
-        for path in found.manifests[digest]:
-            _add_parts(found, digest, data, path)
-    return found, found.manifests.keys() - read.keys()
+        for path in named.manifests[digest]:
+            _add_parts(named, digest, data, path)
+    return {*read}
 
 
 def not_read(store: BlobStore, digest: str) -> FailedError:

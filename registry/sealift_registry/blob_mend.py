@@ -5,7 +5,7 @@ Whatever comes is hashed, wherever it comes from: what is damaged itself mends n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from sealift_registry.blob_fsck import Found, Loss, Part, all_evidence, examine
+from sealift_registry.blob_fsck import Examination, Found, Loss, Part, all_evidence
 from sealift_registry.catalog import tables
 from sealift_registry.proof.picture import picture
 from sealift_registry.proof.proof_report import ProofReport
@@ -54,16 +54,45 @@ class Mended:
 def mend(hub: Hub, source: BlobStore | Path, begin_phase: BeginPhase) -> Mended:
     """Bring back what was lost, from another store or a bundle on a medium.
 
-    A manifest that is back names more, which is looked for in turn.
+    A manifest that is back names more, which is looked for in turn. What is whole is hashed once.
     """
-    store, done = hub.home.blobs, Mended()
     where = str(source) if isinstance(source, Path) else source.where
-    while True:
-        done.found = examine(hub, begin_phase)
-        back = [one for one in done.found.losses if _brought(store, one, source)]
-        done.back |= {one.sha256: (one, f"from {word(where)}") for one in back}
-        if not back or any(one.fault == "unreadable" for one in back):
-            return done
+    mending = _Mending(hub, begin_phase)
+    store = hub.home.blobs
+    while lost := mending.untried():
+        mending.wrote({one: f"from {word(where)}" for one in lost if _brought(store, one, source)})
+    return mending.done
+
+
+class _Mending:
+    """What was examined, tried and brought back; each blob is tried in one way once."""
+
+    def __init__(self, hub: Hub, begin_phase: BeginPhase) -> None:
+        self.done = Mended()
+        self._examination = Examination(hub, begin_phase)
+        self._tried: set[str] = set()
+        self.done.found = self._examination.found()
+
+    def untried(self) -> list[str]:
+        """What is lost, and was not given here before."""
+        lost = [one.sha256 for one in self.done.found.losses if one.sha256 not in self._tried]
+        self._tried.update(lost)
+        return lost
+
+    def wrote(self, whence: Mapping[str, str]) -> None:
+        """Look at what was written, each with where it came from: back is what is whole there."""
+        if not whence:
+            return
+        lost = self.lost()
+        for one in self._examination.look_again(whence):
+            loss = lost.get(one)
+            if loss is not None:
+                self.done.back[one] = (loss, whence[one])
+        self.done.found = self._examination.found()
+
+    def lost(self) -> dict[str, Loss]:
+        """What is lost, by its digest."""
+        return {one.sha256: one for one in self.done.found.losses}
 
 
 def mend_from_hub(hub: Hub, rebuild: Rebuild, begin_phase: BeginPhase) -> Mended:
@@ -73,25 +102,20 @@ def mend_from_hub(hub: Hub, rebuild: Rebuild, begin_phase: BeginPhase) -> Mended
     records, and what the pictures of proofs show. (3) Variants are built and proved again from
     their sources; what comes out with the digest that was lost is kept, and nothing else.
     """
-    done = Mended()
-    while True:
-        done.found = examine(hub, begin_phase)
-        before = len(done.back)
-        for one in done.found.losses:
-            if one.older and s3_versions.brought_back(hub.home.blobs, one.sha256):  # (1)
-                done.back[one.sha256] = (one, "from an older version in its bucket")
-        _draw_again(hub, done)  # (2)
-        if len(done.back) == before:
-            break
-    lost = [one for one in done.found.losses if one.sha256 not in done.back]
+    mending = _Mending(hub, begin_phase)
+    while new := mending.untried():
+        lost = mending.lost()
+        older = [one for one in new if lost[one].older]
+        brought = [one for one in older if s3_versions.brought_back(hub.home.blobs, one)]  # (1)
+        mending.wrote(dict.fromkeys(brought, "from an older version in its bucket"))
+        mending.wrote(_draw_again(hub, mending.lost()))  # (2)
+    lost = mending.lost()
     variants = sorted(
-        {part.path for one in lost for part in one.parts if _is_made_again(one, part)}
+        {part.path for one in lost.values() for part in one.parts if _is_made_again(one, part)}
     )
     for path in variants:  # (3)
-        _build_again(hub, path, rebuild, done, begin_phase)
-    if variants:
-        done.found = examine(hub, begin_phase)
-    return done
+        _build_again(hub, path, rebuild, mending, begin_phase)
+    return mending.done
 
 
 def _is_made_again(loss: Loss, part: Part) -> bool:
@@ -100,21 +124,26 @@ def _is_made_again(loss: Loss, part: Part) -> bool:
     return part.kind in MADE_AGAIN and not of_source
 
 
-def _draw_again(hub: Hub, done: Mended) -> None:
-    """What is in rows: source records as they are, and pictures as their proofs would draw them."""
-    lost = {one.sha256: one for one in done.found.losses if one.sha256 not in done.back}
+def _draw_again(hub: Hub, lost: Mapping[str, Loss]) -> dict[str, str]:
+    """What is in rows: source records as they are, and pictures as their proofs would draw them.
+
+    Returns:
+        What was put back, each with where it came from.
+    """
     kinds = {part.kind for one in lost.values() for part in one.parts}
     drawn = {part.path for one in lost.values() for part in one.parts if part.kind == "picture"}
     records = _records(hub) if "source-record" in kinds else iter(())
+    put: dict[str, str] = {}
     for words, made in (
         ("from the hub's rows", records),
         ("drawn again from its evidence", _pictures(hub, drawn)),
     ):
         for data in made:
-            one = lost.get(sha256(data).hexdigest())
-            if one is not None and one.sha256 not in done.back:
-                hub.home.blobs.put(BytesIO(data), expect=one.sha256, anew=True)
-                done.back[one.sha256] = (one, words)
+            digest = sha256(data).hexdigest()
+            if digest in lost and digest not in put:
+                hub.home.blobs.put(BytesIO(data), expect=digest, anew=True)
+                put[digest] = words
+    return put
 
 
 def _records(hub: Hub) -> Iterator[bytes]:
@@ -142,56 +171,59 @@ def _pictures(hub: Hub, drawn: Collection[CatalogPath]) -> Iterator[bytes]:
 
 
 def _build_again(
-    hub: Hub, path: CatalogPath, rebuild: Rebuild, done: Mended, begin_phase: BeginPhase
+    hub: Hub, path: CatalogPath, rebuild: Rebuild, mending: _Mending, begin_phase: BeginPhase
 ) -> None:
-    store = hub.home.blobs
-    lost = {
-        one.sha256: one
-        for one in done.found.losses
-        if any(part.path == path and _is_made_again(one, part) for part in one.parts)
-    }
+    """Put back what comes out with the digest that was lost.
+
+    A manifest that is back names files of which nobody knew that they are lost: these, too.
+    """
     with workspace(hub.home.work) as work:
         made = BlobFolder(work / "made")
         try:
             rebuild(path, made, work / "result", begin_phase(f"build {path} again", 0))
         except SealiftError as bad:
-            done.told.append(f"{path} could not be built again: {bad.what}")
+            mending.done.told.append(f"{path} could not be built again: {bad.what}")
             return
-        whole = lost.keys() & {*made.digests()}
-        # A manifest that is back names files of which nobody knew that they are lost.
-        named = [one for one in lost.values() if Part("manifest", path) in one.parts]
-        also = made.digests() if named and named[0].sha256 in whole else iter(())
-        for digest in sorted({*whole, *(one for one in also if store.fault(one))}):
-            store.put_file(made.path(digest), expect=digest, anew=True)
-            loss = lost.get(digest) or Loss(
-                digest, "missing", (path.full_version,), (Part("file", path),)
-            )
-            done.back[digest] = (loss, f"as {path} was built again")
-    if other := lost.keys() - whole:
-        done.told.append(
+        came_out, put = {*made.digests()}, set[str]()
+        while whole := (_made_again(mending, path) & came_out) - put:
+            for digest in sorted(whole):
+                hub.home.blobs.put_file(made.path(digest), expect=digest, anew=True)
+            put |= whole
+            mending.wrote(dict.fromkeys(whole, f"as {path} was built again"))
+    if other := _made_again(mending, path) - put:
+        mending.done.told.append(
             f"{path} was built again, and {len(other)} of its blobs came out otherwise than what "
             "was lost: with other software, other goldens, or another machine than then."
         )
 
 
-def _brought(store: BlobStore, loss: Loss, source: BlobStore | Path) -> bool:
-    """Whether the blob is whole again."""
+def _made_again(mending: _Mending, path: CatalogPath) -> set[str]:
+    """What is lost of a variant, and is there again once it is built again."""
+    return {
+        digest
+        for digest, one in mending.lost().items()
+        if any(part.path == path and _is_made_again(one, part) for part in one.parts)
+    }
+
+
+def _brought(store: BlobStore, digest: str, source: BlobStore | Path) -> bool:
+    """Whether the source had the blob, and it was put back."""
     try:
         if isinstance(source, Path):
-            path = _in_bundle(source, loss.sha256)
+            path = _in_bundle(source, digest)
             if path is None:
                 return False
-            store.put_file(path, expect=loss.sha256, anew=True)
+            store.put_file(path, expect=digest, anew=True)
         else:
-            with source.open(loss.sha256) as data:
-                store.put(data, expect=loss.sha256, anew=True)
+            with source.open(digest) as data:
+                store.put(data, expect=digest, anew=True)
     except NotFoundError:
         return False
     except RefusedError as bad:
         if bad.code == "blob-damaged":
             return False  # there, too
         raise
-    return not store.fault(loss.sha256)
+    return True
 
 
 def _in_bundle(bundle: Path, digest: str) -> Path | None:

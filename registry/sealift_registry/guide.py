@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from sealift_registry.audit.moved import to_blobs
 from sealift_registry.catalog.pages import VersionDue
 from sealift_registry.catalog.reference import VersionRef, promotion_id
 from sealift_registry.conversion.refused import Refused
@@ -43,6 +44,7 @@ _KEYS = re.compile(r" --key [A-Z]+")
 _NO_COMMAND = "sealift team list     (no command takes it out yet: tell those who sign with them)"
 _NEW_LOG_KEY = "sealift key rotate log     (only where no backup holds them: restore that first)"
 _SET_CLOCK = "sealift --today YYYY-MM-DD next     (once the clock is right)"
+_BLOBS_ELSEWHERE = "sealift migrate --to-blobs s3://BUCKET/PREFIX     (on the host that has them)"
 SCHEME = "://"
 """What the address of a server holds, and no path."""
 _WAYS_ON = {
@@ -83,14 +85,12 @@ def missing(hub: Hub, hardware_targets: Collection[str]) -> list[Step]:
 
 def _way_on(hub: Hub, bad: SealiftError) -> str:
     """The command that sees to what stops the hub."""
-    place, _, endpoint = bad.subject.partition(" at ")
-    server = ["--blobs-endpoint", endpoint] if endpoint else []
     if bad.code == "database-arriving":
         return f"sealift migrate --to-database {pasted([hub.database.place])}     (as before)"
-    if bad.code == "blobs-moved" and place == IN_HOME:
-        return "sealift migrate --to-blobs home     (here, too)"
+    if bad.code == "blobs-moved" and bad.subject == IN_HOME and hub.home.settings.database.url:
+        return _BLOBS_ELSEWHERE
     if bad.code == "blobs-moved":
-        return f"sealift migrate --to-blobs {pasted([place, *server])}     (here, too)"
+        return f"{to_blobs(bad.subject)}     (here, too)"
     if bad.code == "database-moved" and SCHEME not in bad.subject:
         return f"sealift next --home {pasted([str(Path(bad.subject).parent)])}     (where that is)"
     if bad.code == "database-moved":

@@ -20,7 +20,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, insert, select
 
 from sealift_registry.audit.tables import moved
-from sealift_signing.errors import RefusedError
+from sealift_registry.storage.s3_address import SCHEME, place_named
+from sealift_signing.drawing import pasted
+from sealift_signing.errors import RefusedError, UsageError
 
 LEFT, ARRIVING, ARRIVED, BLOBS = "left", "arriving", "arrived", "blobs"
 WORDS = frozenset({LEFT, ARRIVING, ARRIVED, BLOBS})
@@ -93,10 +95,23 @@ def arriving(place: str) -> MovedHubError:
 
 def blobs_elsewhere(kept: str, blobs: str) -> MovedHubError:
     """The refusal of whoever keeps in `blobs` what belongs in `kept`."""
+    command = to_blobs(kept)
     return MovedHubError(
         "blobs-moved",
         f"The blobs of this hub were moved to {kept}, and here they are kept in {blobs}.",
         subject=kept,
-        next_step="Name that place as blobs.url in settings.toml; what a command put into the "
+        next_step=f"Have settings.toml say so, too: {command}; what a command put into the "
         "other one meanwhile, it puts there when it is run again.",
     )
+
+
+def to_blobs(kept: str) -> str:
+    """The command that has settings say that blobs are in `kept`, as the log names it."""
+    if not kept.startswith(SCHEME):
+        return "sealift migrate --to-blobs home"
+    try:
+        address = place_named(kept)
+    except UsageError:  # another release spells it otherwise
+        return "sealift migrate --help"
+    server = ["--blobs-endpoint", address.endpoint] if address.endpoint else []
+    return f"sealift migrate --to-blobs {pasted([address.url, *server])}"

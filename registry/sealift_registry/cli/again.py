@@ -133,7 +133,13 @@ def _store(given: dict[str, str], subject: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_at(subject: str, url: str) -> bool:
-    return subject.partition(" at ")[0] == url.removesuffix("/")
+    from sealift_registry.storage.s3_address import place_named
+    from sealift_signing.errors import UsageError
+
+    try:
+        return place_named(subject).url == url.removesuffix("/")
+    except UsageError:
+        return False
 
 
 def _database(name: str, given: dict[str, str]) -> str:

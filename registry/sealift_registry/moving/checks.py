@@ -16,6 +16,7 @@ from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.delivery import tables
 from sealift_registry.moving import row_copies
+from sealift_registry.moving.route import Route
 from sealift_registry.moving.row_copies import Summary, Told
 from sealift_registry.storage.database import Database
 from sealift_registry.trust import readiness, whereabouts
@@ -190,6 +191,27 @@ def _check_not_there(hub: Hub, target: Database) -> None:
     )
 
 
+def check_reached(way: Route) -> None:
+    """Check that every host that has the rows then reaches the blobs, too.
+
+    "The home" is another folder on each host. Where rows are on a server, whoever else is told
+    that the blobs went home would look for them in its own.
+
+    Raises:
+        RefusedError: blobs are to go into a home, and rows not.
+    """
+    if way.moves_blobs and way.there.settings.blobs.address is None and not way.rows_at_home:
+        raise RefusedError(
+            "move-blobs-home",
+            "The rows of this hub are on a server, or go to one, and its blobs were to go into a "
+            "home: no other host that has its rows would reach them there.",
+            subject=str(way.there.root),
+            next_step="Move both home (sealift migrate --to-database home --to-blobs home), or "
+            "name a bucket: sealift migrate --to-blobs s3://BUCKET/PREFIX. If they are "
+            "in the home of another host, run that there.",
+        )
+
+
 def check_blobs(hub: Hub, there: Collection[str]) -> None:
     """Check that every blob that rows name is among those that are `there`, to be copied.
 
@@ -206,8 +228,8 @@ def check_blobs(hub: Hub, there: Collection[str]) -> None:
             f"{counted(len(lost), 'blob')} that this hub names {'is' if len(lost) == 1 else 'are'} "
             f"not in {hub.home.blobs.where}, such as {digest[:12]} of {', '.join(sorted(of))}.",
             subject=digest,
-            next_step="Bring back what is lost with: sealift blobs mend. What is lost is named by: "
-            "sealift blobs fsck",
+            next_step="Where settings.toml names that place, see what is lost, and what brings it "
+            "back: sealift blobs fsck",
         )
     store = hub.home.blobs
     for digest in sorted(unread):

@@ -99,6 +99,7 @@ def move(hub: Hub, way: Route, environment: Mapping[str, str], told: Progress) -
 def _move(hub: Hub, way: Route, environment: Mapping[str, str], told: Progress) -> Moved:
     if not way.moves_rows and not way.moves_blobs:
         return _is_there(hub)
+    checks.check_reached(way)
     copies = BlobCopies(hub.home.blobs, way.there.blobs)
     with interrupted.told(hub, way, copies) as begins:
         if way.moves_rows:
@@ -147,6 +148,7 @@ def check(hub: Hub, way: Route) -> BlobCopies:
     Raises:
         RefusedError, FailedError: as `move`.
     """
+    checks.check_reached(way)
     copies = BlobCopies(hub.home.blobs, way.there.blobs)
     with closing(way.database()) as target:
         _check(hub, way, target if way.moves_rows else None, copies)

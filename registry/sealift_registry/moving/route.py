@@ -40,6 +40,11 @@ class Route:
         """Whether the blobs are."""
         return self.here.blobs_place != self.there.blobs_place
 
+    @property
+    def rows_at_home(self) -> bool:
+        """Whether the rows are in the home afterwards, where no other host has them."""
+        return not self.there.settings.database.url
+
     def database(self) -> Database:
         """The database that the rows go to; nothing is opened yet."""
         return database_of(self.there)

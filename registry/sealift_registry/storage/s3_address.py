@@ -10,6 +10,8 @@ from sealift_signing.drawing import word
 from sealift_signing.errors import UsageError
 
 SCHEME = "s3://"
+_AT = " at "
+"""Between a prefix and its server, for people; neither holds a space."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*")
 """Letters that every server and every proxy leaves as they are."""
@@ -36,8 +38,7 @@ class S3Address:
     @property
     def where(self) -> str:
         """As people know it."""
-        at = f" at {self.endpoint}" if self.endpoint else ""
-        return f"{self.url}{at}"
+        return f"{self.url}{_AT}{self.endpoint}" if self.endpoint else self.url
 
     @property
     def url(self) -> str:
@@ -47,6 +48,16 @@ class S3Address:
     def key(self, name: str) -> str:
         """The key of an object of this name below the prefix."""
         return f"{self.prefix}/{name}" if self.prefix else name
+
+
+def place_named(where: str) -> S3Address:
+    """The address of which `S3Address.where` is this; its region is not said there.
+
+    Raises:
+        UsageError: it is none.
+    """
+    url, _, endpoint = where.partition(_AT)
+    return s3_address(url, endpoint)
 
 
 def s3_address(url: str, endpoint: str = "", region: str = "") -> S3Address:

@@ -465,8 +465,7 @@ class S3Blobs:
             "no-blob-on-s3",
             f"The blob {digest[:12]} is not in {self.where}.",
             subject=digest,
-            next_step="Find out what is lost, and bring it back: sealift blobs fsck, then sealift "
-            "blobs mend",
+            next_step="See what else is lost, and what brings it back: sealift blobs fsck",
         )
 
 

@@ -21,25 +21,26 @@ MOST = 100
 
 
 def kept(store: BlobStore, digests: Collection[str]) -> frozenset[str]:
-    """Those of which the store has older versions, whole or not; none where it cannot be told."""
+    """Those of which the store has older versions, whole or not; not where it cannot be told."""
     if not isinstance(store, S3Blobs):
         return frozenset()
 
     def is_kept(digest: str) -> bool:
-        return next(_versions(store, digest), None) is not None
+        try:
+            return next(_versions(store, digest), None) is not None
+        except SealiftError:  # it may not be asked, or knows no versions
+            return False
 
-    try:
-        with ThreadPoolExecutor(ASKED) as hands:
-            found = zip(digests, hands.map(is_kept, digests), strict=True)
-            return frozenset(digest for digest, older in found if older)
-    except SealiftError:  # it may not be asked, or knows no versions
-        return frozenset()
+    with ThreadPoolExecutor(ASKED) as hands:
+        found = zip(digests, hands.map(is_kept, digests), strict=True)
+        return frozenset(digest for digest, older in found if older)
 
 
 def brought_back(store: BlobStore, digest: str) -> bool:
     """Whether an older version that is whole was put in the place of what is lost or damaged.
 
-    Its bytes are hashed before they count, as whatever comes from elsewhere.
+    Its bytes are hashed on their way, as whatever comes from elsewhere. What then lies there is
+    for the caller to look at.
 
     Raises:
         FailedError: the store could not be read or written.
@@ -56,8 +57,7 @@ def brought_back(store: BlobStore, digest: str) -> bool:
                 store.put(data, expect=digest, anew=True)
         except (NotFoundError, RefusedError):
             continue  # purged meanwhile, or no better
-        if not store.fault(digest):
-            return True
+        return True
     return False
 
 
