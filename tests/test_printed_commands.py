@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -217,8 +218,9 @@ def _found(one: Printed) -> click.Command | None:
     return there
 
 
-def _all_printed() -> set[Printed]:
-    return {one for _, tree in _trees() for text in _texts(tree) for one in _printed(text)}
+@cache
+def _all_printed() -> frozenset[Printed]:
+    return frozenset(one for _, tree in _trees() for text in _texts(tree) for one in _printed(text))
 
 
 def _unknown(one: Printed) -> list[str]:
