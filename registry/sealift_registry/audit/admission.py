@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import date, datetime
 
 from sqlalchemy import Connection, select
 
-from sealift_registry.audit import restored_backup, signed_moves
-from sealift_registry.audit.edge import Vouch
+from sealift_registry.audit import restored_backup
+from sealift_registry.audit.moved import MovedHubError
 from sealift_registry.audit.tables import log_entry
 from sealift_signing import clock
 from sealift_signing.errors import MalformedError
@@ -26,8 +25,7 @@ class Admission:
         key: the log's, of today.
         origin: the log's name.
         stated: today's date, where a person stated it.
-        blobs: where whoever writes keeps blobs; None where they keep none.
-        former: gives the keys that the log's follows.
+        elsewhere: why this database takes no entry, where the hub is elsewhere.
     """
 
     def __init__(
@@ -36,11 +34,9 @@ class Admission:
         key: PublicKey,
         origin: str,
         stated: date | None,
-        blobs: str | None = None,
-        former: Callable[[], Iterable[PublicKey]] = tuple,
+        elsewhere: MovedHubError | None = None,
     ) -> None:
-        vouch = Vouch(key, origin, former)
-        self._moved = signed_moves.refusal(connection, lambda: vouch, blobs)
+        self._moved = elsewhere
         found = restored_backup.seen(connection, key, origin)
         self._restored = found[-1] if found else None
         self._newest = newest(connection)

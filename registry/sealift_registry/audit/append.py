@@ -12,8 +12,9 @@ from sqlalchemy import Connection, func, insert, select
 
 from sealift_registry.audit import restored_backup
 from sealift_registry.audit.admission import Admission
-from sealift_registry.audit.edge import Vouch, check_stored, signed, signed_by
+from sealift_registry.audit.edge import Edge, Vouch, check_stored, signed, signed_by, verified
 from sealift_registry.audit.newest_checkpoint import Kept, LostError, NewestCheckpoint
+from sealift_registry.audit.signed_moves import StillHere
 from sealift_registry.audit.stored_hashes import damaged, stored_hashes
 from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile
 from sealift_signing.errors import FailedError, SealiftError
@@ -64,7 +65,8 @@ class Appender:
         self._origin = origin
         self._own = Frontier()
         self._begun = False  # whether anything of ours was ever committed
-        self._verified = 0  # how many entries are known to be there
+        self._verified = Edge(0, b"")  # up to where all is known to be there
+        self._still_here = StillHere()
 
     def admission(self, connection: Connection, stated: date | None) -> Admission:
         """What is asked of the entries of this commit.
@@ -87,21 +89,29 @@ class Appender:
             except FailedError:
                 self.is_stale = True
                 raise
+            self._still_here.forget()
             self._verify(connection)
         if self._home is not None:
             self._home.check_ours(self._key, self._origin, follows)
-        return Admission(connection, self._key, self._origin, stated, self._blobs, follows)
+        moved = self._still_here.refusal(connection, partial(self._end, connection), self._blobs)
+        return Admission(connection, self._key, self._origin, stated, moved)
 
     def _verify(self, connection: Connection) -> None:
         """Check all that this process does not know yet; of a log that has begun."""
-        vouch = self._vouch(connection)
-        found = signed(connection, vouch)
-        check_stored(connection, found, self._verified if self._verified < found.size else 0)
-        self._verified = found.size
+        found = signed(connection, self._vouch(connection))
+        known = self._verified.size
+        check_stored(connection, found, known if known < found.size else 0)
+        self._verified = found
+
+    def _end(self, connection: Connection) -> Edge:
+        """The verified edge: what is known already, if the log ends there."""
+        if self._verified.size and self._verified.size == _size(connection):
+            return self._verified
+        return verified(connection, self._vouch(connection))
 
     def keep(self) -> None:
         """Keep in the home what the newest `append` signed, now that it is committed."""
-        self._begun, self._verified = True, self._own.size
+        self._begun, self._verified = True, Edge(self._own.size, self._own.root)
         if self._home is not None and self._signed is not None:
             self._home.keep(self._signed, self._key, self._origin)
 

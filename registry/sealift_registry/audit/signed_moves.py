@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 
 from sqlalchemy import Connection
 
@@ -71,17 +72,58 @@ def refusal(connection: Connection, vouch: Asked, blobs: str | None = None) -> M
         FailedError: a row says anything that the log is asked for, and that is not what was signed.
     """
     moves = history(connection)
+    return _refusal(connection, moves, lambda: edge.verified(connection, vouch()), blobs)
+
+
+class StillHere:
+    """`refusal`, for who asks before every commit: of the same rows the log is asked once.
+
+    A move is a row and an entry, in one commit. So what was found of these rows holds until one is
+    added, or until somebody else wrote to the log (`forget`).
+    """
+
+    def __init__(self) -> None:
+        self._found: list[Move] | None = None
+
+    def forget(self) -> None:
+        """Have the log asked again."""
+        self._found = None
+
+    def refusal(
+        self, connection: Connection, end: Callable[[], Edge], blobs: str | None
+    ) -> MovedHubError | None:
+        """Why this database takes no entry; `end` gives the verified edge, where it is needed.
+
+        Raises:
+            FailedError: as `refusal`.
+        """
+        moves = history(connection)
+        if moves == self._found:
+            return None
+        self._found = None
+        refused = _refusal(connection, moves, end, blobs)
+        if refused is None:
+            self._found = moves
+        return refused
+
+
+def _refusal(
+    connection: Connection, moves: list[Move], end: Callable[[], Edge], blobs: str | None
+) -> MovedHubError | None:
     if not moves:  # nearly always
         return None
-    there = went_to(connection, vouch)
+    verified = cache(end)
+    places = _left(moves)
+    there = _gone(connection, verified(), places) if places else None
     if there is not None:
         return moved.left(there)
     here = moved.comes_from(moves)
     if here is not None:
         return moved.arriving(here)
+    # Of all rows, and not of the newest: anybody adds one more that says that they are here.
     if blobs is None or all(one.place == blobs for one in moves if one.what == BLOBS):
         return None
-    kept = blobs_at(connection, vouch)
+    kept = next(_blobs(connection, verified()), None)
     return None if kept in {None, blobs} else moved.blobs_elsewhere(str(kept), blobs)
 
 
