@@ -46,13 +46,18 @@ def migrators(connection: Connection) -> list[str]:
 
 
 def grant(connection: Connection) -> None:
-    """Give the application's roles what each table that is there allows, and take the rest away."""
+    """Give the application's roles what each table that is there allows, and take the rest away.
+
+    Whoever does it, each migrator may do it the next time.
+    """
     there = set(connection.execute(_TABLES).scalars())
     for role in applications(connection):
         for statement in statements(connection, role, there):
             connection.exec_driver_sql(statement)
     if VERSION_TABLE in there:  # whoever migrates asks first whether there is anything to do
-        connection.exec_driver_sql(f"GRANT SELECT ON {VERSION_TABLE} TO SESSION_USER")
+        names = map(connection.dialect.identifier_preparer.quote, migrators(connection))
+        readers = ", ".join(["SESSION_USER", *names])
+        connection.exec_driver_sql(f"GRANT SELECT ON {VERSION_TABLE} TO {readers}")
 
 
 def statements(connection: Connection, role: str, there: set[str]) -> Iterator[str]:

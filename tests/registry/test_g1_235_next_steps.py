@@ -11,7 +11,7 @@ import pytest
 
 from sealift_registry.cli.run import run
 from sealift_registry.storage.postgres_roles import Roles
-from tests.servers.postgres import ADMINISTRATOR, PostgresServer, starting
+from tests.servers.postgres import ADMINISTRATOR, PostgresServer, let_in, starting
 
 APPLICATION, MIGRATOR = Roles().application, Roles().migrator
 Said = Callable[..., dict[str, Any]]
@@ -112,3 +112,66 @@ def test_g1_236_a_role_whose_login_was_taken_is_told_why(
     assert "took LOGIN" in told["next"]
     assert "moved" in told["next"]
     assert "PGPASSFILE" not in told["next"]
+
+
+def test_g1_237_who_upgrades_does_not_shut_the_migrator_out(
+    server: PostgresServer, said: Said
+) -> None:
+    """Neither does a superuser, who is the one that has just run `db init`."""
+    database = server.fresh()
+    let_in(database)
+    assert said("db", "upgrade", "--as", database.url(ADMINISTRATOR))["from"] is None
+    there = said("db", "upgrade", "--as", database.url(MIGRATOR))
+    assert there["from"] == there["to"]
+    owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'sealift'"
+    with database.connect() as connection:
+        assert connection.execute(owners.encode()).fetchall() == [(Roles().owner,)]
+
+
+LACKS = [
+    f"REVOKE ALL ON sealift.alembic_version FROM {MIGRATOR}",
+    f"REVOKE USAGE ON SCHEMA sealift FROM {MIGRATOR}",
+]
+
+
+@pytest.mark.parametrize("sql", LACKS)
+def test_g1_237_what_the_migrator_lacks_is_named(
+    server: PostgresServer, said: Said, sql: str
+) -> None:
+    database = server.migrated()
+    before = said("db", "check", "--as", database.url(APPLICATION))["findings"]
+    database.run(sql)
+    after = said("db", "check", "--as", database.url(APPLICATION))["findings"]
+    (one,) = (one for one in after if one not in before)
+    assert f"migrator {MIGRATOR} lacks" in one["what"]
+    assert "sealift db init" in one["next"]
+    let_in(database)
+    assert said("db", "check", "--as", database.url(APPLICATION))["findings"] == before
+
+
+def test_g1_237_a_migrator_who_may_not_look_is_sent_to_an_administrator(
+    server: PostgresServer, said: Said
+) -> None:
+    database = server.migrated()
+    database.run(LACKS[0])
+    told = said("db", "upgrade", "--as", database.url(MIGRATOR))["error"]
+    assert told["code"] == "database-not-allowed"
+    assert "sealift db init" in told["next"]
+
+
+def test_g1_238_a_check_as_another_role_names_the_hubs(server: PostgresServer, said: Said) -> None:
+    database = server.migrated()
+    before = said("db", "check", "--as", database.url(APPLICATION))["findings"]
+    found = said("db", "check", "--as", database.url(MIGRATOR))["findings"]
+    (one,) = (one for one in found if one not in before)
+    assert f"{MIGRATOR} is not the hub's role" in one["what"]
+    assert APPLICATION in one["next"]
+    assert "db check" not in one["next"]
+
+
+def test_g1_238_who_may_not_set_up_is_told_who_may(server: PostgresServer, said: Said) -> None:
+    database = server.migrated()
+    told = said("db", "init", "--run", "--as", database.url(APPLICATION))["error"]
+    assert told["code"] == "database-not-allowed"
+    assert "administrator" in told["next"]
+    assert "db check" not in told["next"]

@@ -6,7 +6,7 @@ None of it opens the hub: these commands come before there is one, and when it d
 from __future__ import annotations
 
 import re
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -14,10 +14,12 @@ import click
 from sealift_registry.cli.again import again
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
-from sealift_signing.errors import RefusedError, UsageError, shown
+from sealift_signing.errors import RefusedError, SealiftError, UsageError, shown
 from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection
 
     from sealift_registry.storage.home import DatabaseSettings
@@ -72,6 +74,7 @@ def db_init(
         return
     with (
         closing(_database(url, "", "")) as database,
+        _next("Name a role that may make roles, such as an administrator's: --as URL"),
         database.in_words(),
         database.writing() as connection,
         connection.begin(),
@@ -111,6 +114,10 @@ def db_upgrade(session: Session, *, url: str | None) -> None:
     settings = _settings(session)
     with (
         closing(_database(url, settings.migrator, "database.migrator")) as database,
+        _next(
+            "Name the migrator's role, by --as URL. If it is, have the database's administrator "
+            "run what this prints: sealift db init"
+        ),
         database.in_words(),
     ):
         database.check_sessions()
@@ -143,14 +150,16 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
     own = parse_url(settings.url).username if settings.url else None
     with (
         closing(_database(url, settings.url, "database.url")) as database,
+        _next(
+            "Name the hub's own role, by --as URL. If it is, have the database's administrator "
+            "run what this prints: sealift db init"
+        ),
         database.in_words(),
         database.reading() as connection,
     ):
         role = application or own or postgres_check.only_application(connection)
         found = list(postgres_check.check(connection, role, failover=settings.failover))
-        there = "SELECT to_regclass('moved') IS NOT NULL"  # before `db upgrade` there is no table
-        if connection.exec_driver_sql(there).scalar_one():
-            found += _left_open(connection, role)
+        found += _left_open(connection, role)
     faults, notes = ([_told(one) for one in found if one.is_fault is so] for so in (True, False))
     data = {"database": database.where, "application": role, "findings": faults, "notes": notes}
     whole = f"{database.where} is as it should be, and {role} may do what it needs to, and no more."
@@ -166,6 +175,21 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
         )
 
 
+_SEE_CHECK = frozenset({"database-not-allowed", "database-no-table"})
+"""Errors whose next step is `sealift db check`, which leads nowhere from here."""
+
+
+@contextmanager
+def _next(step: str) -> Iterator[None]:
+    """Have errors of one who may not say `step`."""
+    try:
+        yield
+    except SealiftError as error:
+        if error.code in _SEE_CHECK:
+            error.next_step = again(step)
+        raise
+
+
 def _told(finding: Finding) -> dict[str, str]:
     return {"what": finding.what, "where": finding.where, "next": again(finding.advice)}
 
@@ -174,8 +198,10 @@ def _left_open(connection: Connection, role: str) -> list[Finding]:
     """What is wrong where the hub has left the database, and `role` may still come in."""
     from sealift_registry.storage import postgres_left
     from sealift_registry.trust import whereabouts
-    from sealift_signing.errors import SealiftError
 
+    may = postgres_left.may_read(connection)
+    if not may:  # before `db upgrade` there is no table
+        return [] if may is None else [postgres_left.unread(connection, role)]
     try:
         there = whereabouts.went_to(connection)
     except SealiftError:  # what is there is not what was signed, which fsck names

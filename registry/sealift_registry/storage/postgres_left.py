@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
+from sealift_migrations import SCHEMA
+from sealift_registry.storage import postgres_words
 from sealift_registry.storage.postgres_finding import Finding
 from sealift_registry.storage.postgres_roles import quoted
 from sealift_signing.drawing import word
@@ -19,6 +21,34 @@ _MAY = text(
     "FROM pg_catalog.pg_roles r, pg_catalog.pg_database d "
     "WHERE r.rolname = :role AND d.datname = pg_catalog.current_database()"
 )
+
+
+_READ = text(
+    "SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
+    "AND pg_catalog.has_table_privilege(c.oid, 'SELECT') "
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = :schema AND c.relname = 'moved'"
+)
+
+
+def may_read(connection: Connection) -> bool | None:
+    """Whether who asks may read where the hub went; None where there is no such table yet."""
+    found: bool | None = connection.execute(_READ, {"schema": SCHEMA}).scalar()
+    return found
+
+
+def unread(connection: Connection, role: str) -> Finding:
+    """What is said to who may not, and is somebody else than the hub's `role`."""
+    user = connection.execute(text("SELECT SESSION_USER")).scalar_one()
+    if user == role:
+        what = f"The hub's role {word(role)} may not read whether the hub has left this database."
+        return Finding(what, role, "Run: sealift db upgrade")
+    return Finding(
+        f"Whether the hub has left this database was not looked at: {word(user)} is not the hub's "
+        "role, and may not read it.",
+        user,
+        f"Name the hub's own role, {word(role)}, in {postgres_words.ADDRESS}.",
+    )
 
 
 def check(connection: Connection, role: str, there: str) -> Iterator[Finding]:
