@@ -84,7 +84,7 @@ def test_g1_130_each_transaction_has_its_own_settings(hub: Hub) -> None:
         for begun in (database.reading, database.writing, database.alone):
             with begun() as connection, connection.begin():
                 found = connection.execute(text("SHOW search_path")).scalar_one()
-                assert found == "sealift, pg_temp"
+                assert found == "pg_catalog, sealift, pg_temp"
                 assert connection.execute(text("SHOW row_security")).scalar_one() == "off"
                 rows = connection.execute(select(log_entry.c.seq)).all()
                 assert len(rows) == 4

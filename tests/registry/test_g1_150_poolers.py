@@ -108,7 +108,10 @@ def test_g1_151_with_sessions_of_its_own_a_hub_works(sessions: Pooler, there: Da
         assert again is not None
         again.let_go()
         with one.engine.connect() as connection:
-            assert connection.execute(text("SHOW search_path")).scalar() == "sealift, pg_temp"
+            assert (
+                connection.execute(text("SHOW search_path")).scalar()
+                == "pg_catalog, sealift, pg_temp"
+            )
     assert {one.partition(" ")[0] for one in checked_at(url)} == {"fsync", "full_page_writes"}
 
 

@@ -122,9 +122,11 @@ def test_a_newer_database_is_refused(either: Engine) -> None:
 
 def test_an_upgrade_that_fails_leaves_nothing(either: Engine) -> None:
     with either.begin() as connection:
+        name = "tuf_online"
         if either.dialect.name == "postgresql":
             postgres_session.become_owner(connection)
-        connection.execute(text("CREATE TABLE tuf_online (in_the_way integer)"))
+            name = f"{sealift_migrations.SCHEMA}.{name}"
+        connection.execute(text(f"CREATE TABLE {name} (in_the_way integer)"))
     with pytest.raises(Exception, match=r'"?tuf_online"? already exists'):
         sealift_migrations.upgrade(either)
     assert sealift_migrations.current(either) == ""

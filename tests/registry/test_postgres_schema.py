@@ -51,7 +51,7 @@ def test_g1_22_indexes_constraints_and_types_are_the_rooms(engine: Engine) -> No
     database = postgres().fresh()
     let_in(database)
     said = engine_of(database)
-    all_tables().create_all(said)
+    all_tables().create_all(said.execution_options(schema_translate_map={None: SCHEMA}))
     found = shape(said)
     said.dispose()
     there = shape(engine)

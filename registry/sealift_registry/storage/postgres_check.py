@@ -57,6 +57,10 @@ def check(connection: Connection, application: str, *, failover: bool) -> Iterat
     yield from _commits(connection, failover=failover)
     yield from postgres_set.findings(connection, application)
     yield from _owner(connection)
+    hidden = list(_hidden(connection))
+    yield from hidden
+    if hidden:
+        return
     step = _step(connection)
     if postgres_catalog.owner(connection) is None:
         yield from postgres_catalog.findings(connection)
@@ -97,6 +101,14 @@ def _release(connection: Connection) -> int:
     return int(_setting(connection, "server_version_num"))
 
 
+_ONLY_READ = text(
+    # What is set for a role or a database is found there (`postgres_set`).
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_settings "
+    "WHERE name = 'default_transaction_read_only' AND setting = 'on' "
+    "AND source NOT IN ('user', 'database', 'database user', 'session'))"
+)
+
+
 def _server(connection: Connection) -> Iterator[Finding]:
     release = _release(connection) // 10_000
     if release < OLDEST:
@@ -112,6 +124,10 @@ def _server(connection: Connection) -> Iterator[Finding]:
     if connection.execute(text("SELECT pg_catalog.pg_is_in_recovery()")).scalar_one():
         what = "The server is in recovery: it is a standby, or is being restored."
         yield Finding(what, "pg_is_in_recovery", f"Name the primary in {postgres_words.ADDRESS}.")
+    if connection.execute(_ONLY_READ).scalar_one():
+        what = "default_transaction_read_only is on for the whole server: nobody writes there."
+        advice = "Set default_transaction_read_only = off in postgresql.conf."
+        yield Finding(what, "default_transaction_read_only", advice)
     for name, wanted in (
         ("fsync", "on"),
         ("full_page_writes", "on"),
@@ -161,6 +177,25 @@ def _commits(connection: Connection, *, failover: bool) -> Iterator[Finding]:
             "they are only read, nothing has to be done."
         )
         yield Finding(what, name, advice, is_fault=False)
+
+
+_USAGE = text(
+    "SELECT CURRENT_USER FROM pg_catalog.pg_namespace WHERE nspname = :schema "
+    "AND NOT pg_catalog.has_schema_privilege(oid, 'USAGE')"
+)
+
+
+def _hidden(connection: Connection) -> Iterator[Finding]:
+    """That whoever asks may not look into the schema: a role that is not the hub's, mostly."""
+    asks = connection.execute(_USAGE, {"schema": SCHEMA}).scalar()
+    if asks is not None:
+        yield Finding(
+            f"The user {word(asks)} may not use the schema {SCHEMA} (USAGE): nothing of it is "
+            "seen.",
+            SCHEMA,
+            f"Check the user in {postgres_words.ADDRESS}. If it is to be the hub's, have an "
+            "administrator run what this prints: sealift db init",
+        )
 
 
 def _step(connection: Connection) -> str:

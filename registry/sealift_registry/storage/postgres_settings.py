@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from sealift_migrations import SCHEMA
 
 TRUSTED = {
-    # Temporary tables last, or anybody's would be taken for the hub's (CVE-2018-1058).
-    "search_path": f"{SCHEMA}, pg_temp",
+    # Temporary tables last, or anybody's would be taken for the hub's (CVE-2018-1058). PostgreSQL's
+    # own are first in any case; named, they keep the driver's question for the current schema from
+    # making one for temporary tables, where this user may not see ours.
+    "search_path": f"pg_catalog, {SCHEMA}, pg_temp",
     "row_security": "off",  # an error, where it would hide rows
     "standard_conforming_strings": "on",
     "transform_null_equals": "off",

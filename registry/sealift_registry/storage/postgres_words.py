@@ -54,7 +54,18 @@ def _reason(said: str) -> str:
 
 def replica(where: str) -> FailedError:
     """The error for a server that takes no writes; `where` names the database."""
-    return _read_only(where, "it is in recovery")
+    return FailedError(
+        "database-read-only",
+        f"The database {where} can only be read, for it is a replica, or is being restored: it is "
+        "in recovery.",
+        subject=where,
+        next_step=f"Name the server that takes writes in {ADDRESS}. What only reads works here.",
+    )
+
+
+def only_read(where: str) -> FailedError:
+    """The error for a session that is told to write nothing, at a server that is no replica."""
+    return _read_only(where, "default_transaction_read_only is on")
 
 
 def not_origin(where: str, role: str) -> FailedError:
@@ -257,9 +268,10 @@ def _locked(where: str, reason: str) -> FailedError:
 def _read_only(where: str, reason: str) -> FailedError:
     return FailedError(
         "database-read-only",
-        f"The database {where} can only be read, as a replica can: {reason}.",
+        f"The database {where} lets this user only read: {reason}.",
         subject=where,
-        next_step=f"Name the server that takes writes in {ADDRESS}. What only reads works here.",
+        next_step="Whether default_transaction_read_only is set, and for whom, or whether it is a "
+        "replica, this says: sealift db check",
     )
 
 

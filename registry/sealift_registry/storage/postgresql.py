@@ -81,6 +81,7 @@ _FIRST = text(
     f"{_DURABLE.format(local='true')}, "
     "pg_catalog.set_config('idle_in_transaction_session_timeout', :idle, true), "
     f"pg_catalog.set_config('statement_timeout', :slow, true), {_OURS}, "
+    "pg_catalog.current_setting('transaction_read_only') = 'on' AS only_read, "
     f"pg_catalog.current_setting('{_ROLE}'), pg_catalog.pg_is_in_recovery()"
 ).bindparams(one=LOCK_CLASS, two=WRITERS, turn=UNTIL_TURN, idle=IDLE_WRITER, slow=SLOW_STATEMENT)
 _FIRST_OF_READER = text(
@@ -168,6 +169,8 @@ def _begin(connection: Connection) -> None:
     if writes and found[-1]:
         # A replica has locks of its own, and may not have what its primary acknowledged.
         raise postgres_words.replica(shown(connection.engine.url))
+    if writes and found.only_read:
+        raise postgres_words.only_read(shown(connection.engine.url))
     if alone and found[-2] != connection.info[_ALONE]:
         # Nor has this one, which a pooler gave us.
         raise database.not_alone(shown(connection.engine.url))
