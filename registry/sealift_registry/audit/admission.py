@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import date, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from sealift_registry.audit import restored_backup
 from sealift_registry.audit.moved import MovedHubError
-from sealift_registry.audit.tables import log_entry
+from sealift_registry.audit.tables import log_checkpoint, log_entry
 from sealift_signing import clock
 from sealift_signing.errors import MalformedError
 from sealift_signing.public_key import PublicKey
@@ -70,7 +70,9 @@ def newest(connection: Connection) -> datetime | None:
 
     Where it cannot be told, somebody changed the database, which the log itself refuses by name.
     """
-    query = select(log_entry.c.recorded_at).order_by(log_entry.c.seq.desc()).limit(1)
+    # Not the largest number: whoever may add rows adds one behind the end, of any date.
+    size = select(func.max(log_checkpoint.c.size)).scalar_subquery()
+    query = select(log_entry.c.recorded_at).where(log_entry.c.seq == size - 1)
     found = connection.execute(query).scalar()
     with suppress(MalformedError, ValueError):
         return None if found is None else instant(found)

@@ -66,12 +66,20 @@ _ROWS = text(f"""
 """).bindparams(bindparam("first", type_=Text()), bindparam("last", type_=Text()))  # noqa: S608 - our own words
 
 
+EVERY = 2**63 - 1
+"""More entries than a log has."""
+
+
 class PageBounds(NamedTuple):
-    """Where a page lies: up to `limit` rows, from the newest or the oldest, `beyond` that row."""
+    """Where a page lies: up to `limit` rows, from the newest or the oldest, `beyond` that row.
+
+    It is among the first `size` of the log: what is behind those, nobody signed.
+    """
 
     limit: int
     beyond: int | None
     newest_first: bool
+    size: int = EVERY
 
 
 def page(connection: Connection, question: Question, place: PageBounds) -> TextClause:
@@ -218,6 +226,7 @@ def _actors(connection: Connection, who: str) -> tuple[list[str], bool]:
 def _among(connection: Connection, question: Question, place: PageBounds) -> tuple[int, int]:
     """The first and the last of the rows among which the page lies."""
     first, last = _spanned(connection, question)
+    first, last = max(first, 0), min(last, place.size - 1)
     if place.beyond is None:
         return first, last
     if place.newest_first:
@@ -227,7 +236,7 @@ def _among(connection: Connection, question: Question, place: PageBounds) -> tup
 
 def _spanned(connection: Connection, question: Question) -> tuple[int, int]:
     if question.since is None and question.until is None:
-        return 0, 2**63 - 1
+        return 0, EVERY
     ends = {"first": (question.since or _EARLIEST)[:10], "last": (question.until or _LATEST)[:10]}
     first, last = connection.execute(_ROWS, ends).one()
     return (0, -1) if first is None else (first, last)

@@ -54,12 +54,16 @@ class LogReader:
         self,
         question: Question,
         *,
+        size: int = page_query.EVERY,
         limit: int = 50,
         beyond: int | None = None,
         newest_first: bool = True,
     ) -> tuple[LogRow, ...]:
-        """Up to `limit` entries that match, from the newest or the oldest, `beyond` that row."""
-        place = page_query.PageBounds(limit, beyond, newest_first)
+        """Up to `limit` entries that match, from the newest or the oldest, `beyond` that row.
+
+        They are among the first `size`: for who shows them, what the log's key signed.
+        """
+        place = page_query.PageBounds(limit, beyond, newest_first, size)
         with self._reading() as connection:  # one read transaction: one moment
             query = page_query.page(connection, question, place)
             return tuple(LogRow(*row) for row in connection.execute(query))

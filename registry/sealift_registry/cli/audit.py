@@ -81,6 +81,7 @@ def audit_list(
     KIND is person (who signed, or whom it is about), team, model, promotion, site, transfer, role,
     or key (a key's id); --term signed-at=hub finds what was signed on the hub's own machine.
     """
+    from sealift_registry.trust import signed_log
     from sealift_signing.transparency.entry import Term, read_entry
     from sealift_signing.transparency.question import Question, day_or_time
 
@@ -94,8 +95,10 @@ def audit_list(
         since=None if since is None else day_or_time(since),
         until=None if until is None else day_or_time(until),
     )
+    with session.app.hub.reading() as connection:
+        size = signed_log.signed(connection).size
     rows = _reader(session).page(
-        question, limit=limit, beyond=beyond, newest_first=not oldest_first
+        question, size=size, limit=limit, beyond=beyond, newest_first=not oldest_first
     )
     entries = [(row.seq, read_entry(row.body)) for row in rows]
     shown = [(str(seq), _when(e.at), e.type, _by(e), _words(e)) for seq, e in entries]

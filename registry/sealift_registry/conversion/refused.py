@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.audit import page_query
 from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.trust import signed_log
 from sealift_signing.canonical import Json
 from sealift_signing.errors import RefusedError
 from sealift_signing.transparency.entry import Term, read_entry
@@ -47,9 +48,7 @@ def refusal(path: CatalogPath, goldens: str, refused: RefusedError) -> dict[str,
 def refused_as_it_is(connection: Connection, ref: VersionRef, goldens: str) -> Refused | None:
     """The newest refusal of `ref` with these goldens by this software; None if there is none."""
     question = Question(type=REFUSED, terms=(Term("model", str(ref.of)),))
-    query = page_query.page(
-        connection, question, page_query.PageBounds(MOST_READ, None, newest_first=True)
-    )
+    query = page_query.page(connection, question, _newest(connection, MOST_READ))
     for row in connection.execute(query):
         said = read_entry(row.body).data
         if (said.get("goldens"), said.get("sealift")) != (goldens, _software()):
@@ -63,8 +62,13 @@ def refused_as_it_is(connection: Connection, ref: VersionRef, goldens: str) -> R
 def is_known(connection: Connection, result: str) -> bool:
     """Whether the log has this result of no variant already: replayed, it says nothing new."""
     question = Question(type=REFUSED, terms=(Term(RESULT_TERM, result),))
-    query = page_query.page(connection, question, page_query.PageBounds(1, None, newest_first=True))
+    query = page_query.page(connection, question, _newest(connection, 1))
     return connection.execute(query).first() is not None
+
+
+def _newest(connection: Connection, limit: int) -> page_query.PageBounds:
+    size = signed_log.signed(connection).size
+    return page_query.PageBounds(limit, None, newest_first=True, size=size)
 
 
 def _software() -> str:

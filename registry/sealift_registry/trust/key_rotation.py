@@ -10,14 +10,13 @@ first: a site takes the log by an active key alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 from tuf.api.metadata import Root
 
-from sealift_registry.audit.tables import log_entry
 from sealift_registry.storage.writable import is_read_only
-from sealift_registry.trust import catalogs, lost_entries
+from sealift_registry.trust import catalogs, lost_entries, signed_log, whereabouts
 from sealift_registry.trust.hub import Hub, newest_note
 from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.online_keys import NAMES, OnlineKeys
@@ -31,7 +30,6 @@ from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import hub_origin
-from sealift_signing.transparency.entry import read_entry
 from sealift_signing.vocabulary import instant
 
 LOG = "log"
@@ -55,8 +53,7 @@ def wanted(
     facts = {"key": tuple(hub.online.make_next(name).text for name in names)}
     repository = Repository(connection)
     if what == LOG:
-        size = select(func.count()).select_from(log_entry)
-        facts["size"] = (str(connection.execute(size).scalar_one()),)
+        facts["size"] = (str(whereabouts.edge(connection).size),)
         facts |= lost_entries.facts(connection)
     elif what not in MACHINES:
         versions = repository.versions()
@@ -75,16 +72,17 @@ def just_done(connection: Connection, ask: Ask, now: datetime) -> bool:
     """Whether this very act was published within the hour: whoever says it again means that act.
 
     A command can be cut after it was written to the log and before it said so.
+
+    Raises:
+        FailedError: the log in the database is not the one that was signed.
     """
-    query = select(log_entry.c.body).where(log_entry.c.type == ENTRY)
-    body = connection.execute(query.order_by(log_entry.c.seq.desc()).limit(1)).scalar()
-    if body is None:
+    entry = next((one.entry for one in signed_log.entries(connection, ENTRY)), None)
+    if entry is None:
         return False
-    entry = read_entry(bytes(body))
     data = entry.data if isinstance(entry.data, Mapping) else {}
     details = {name: list(given) for name, given in ask.details.items()}
     same = (data.get("object"), data.get("details")) == (list(ask.object), details)
-    return same and now - instant(entry.at) <= JUST_NOW
+    return same and timedelta(0) <= now - instant(entry.at) <= JUST_NOW
 
 
 def _files(what: str) -> tuple[str, ...]:

@@ -54,6 +54,15 @@ def newest(
     return None
 
 
+def entries(connection: Connection, *types: str) -> Iterator[edge.Under]:
+    """The entries of these types, the newest first, each as it was signed.
+
+    Raises:
+        FailedError: one of them is not, or the log is not.
+    """
+    return edge.entries(connection, signed(connection), *types)
+
+
 def oldest_first(connection: Connection, *types: str) -> Iterator[Entry]:
     """Every entry of these types: for who checks the log as well, entry by entry.
 
