@@ -50,7 +50,7 @@ SSO += "sso_start_url = https://sso.example.org\n"
 A = {"AWS_PROFILE": "a"}
 WRONG: dict[str, tuple[str, dict[str, str], str]] = {
     "a file that is none": ("[default\nregion", KEYS, "blobs-aws-settings"),
-    "a profile that is not there": ("", A, "blobs-no-credentials"),
+    "a profile that is not there": ("", A, "blobs-aws-settings"),
     "profiles in a circle": (LOOP, A, "blobs-aws-settings"),
     "a source that is not there": (LOOP[: LOOP.index("[profile b]")], A, "blobs-aws-settings"),
     "single sign-on without a token": (SSO, A, "blobs-credentials-expired"),

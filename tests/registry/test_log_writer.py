@@ -340,13 +340,12 @@ def test_a_commit_that_met_a_full_disk_did_not_happen_and_the_log_goes_on(
 
     hub.log.commit(adding(1))
     monkeypatch.setattr(hub.engine.dialect, "do_commit", failing)
-    with pytest.raises(FailedError, match="The disk of the hub's database is full") as failed:
+    with pytest.raises(FailedError, match="There is no room left for the hub's database") as failed:
         hub.log.commit(adding(2))
     monkeypatch.undo()
     assert failed.value.code == "database-full"
-    assert failed.value.what.endswith(
-        "so nothing was done: The disk of the hub's database is full."
-    )
+    assert "so nothing was done: There is no room left" in failed.value.what
+    assert failed.value.what.endswith(f" {hub.path}.")
     assert "Make room" in failed.value.next_step
     hub.log.commit(adding(3))
     assert things(hub.engine) == [1, 3]

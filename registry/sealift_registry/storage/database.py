@@ -205,7 +205,7 @@ def full(where: str) -> FailedError:
     """What to say where the hub's database has no room."""
     return FailedError(
         "database-full",
-        "The disk of the hub's database is full.",
+        f"There is no room left for the hub's database {where}.",
         subject=where,
         next_step="Make room there, and run the command again.",
     )

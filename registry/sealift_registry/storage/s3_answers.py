@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from sealift_registry.storage import s3_faults
 from sealift_signing.drawing import word
 from sealift_signing.errors import FailedError
 
@@ -37,8 +38,8 @@ def odd(where: str, what: str) -> FailedError:
         "blobs-odd-answer",
         f"The store of blobs {where} answered what no S3 server answers: {what}.",
         subject=where,
-        next_step="Check blobs.endpoint in settings.toml and what lies between; else use another "
-        "S3 server, or a newer release of it.",
+        next_step=f"Check {s3_faults.ENDPOINT} and what lies between; else use "
+        "another S3 server, or a newer release of it.",
     )
 
 

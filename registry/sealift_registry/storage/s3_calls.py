@@ -73,7 +73,7 @@ class Patience:
     unanswered: float = 5.0
     attempts: int = 3
     connect: float = 10.0
-    read: float = 60.0
+    read: float = s3_faults.SILENCE
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -254,7 +254,7 @@ class Calls:
                     raise
                 if not self._asks_again(bad, waiting):
                     if isinstance(bad, OSError):  # else it would be taken for one of a disk
-                        raise s3_faults.said(bad, where) from bad
+                        raise s3_faults.said(bad, where, self.patience.read) from bad
                     raise
                 continue
             self._outage.ended()
@@ -315,7 +315,7 @@ class Calls:
 
     def told(self) -> _Told:
         """Where botocore's errors become ours."""
-        return _Told(self.address.where)
+        return _Told(self.address.where, self.patience.read)
 
 
 def _is_ours(operation: str, answer: dict[str, Any]) -> bool:
@@ -342,8 +342,9 @@ def _stay_here(params: dict[str, Any], **_: object) -> None:
 
 
 class _Told:
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, silence: float) -> None:
         self._where = where
+        self._silence = silence
 
     def __enter__(self) -> None:
         pass
@@ -352,7 +353,7 @@ class _Told:
         self, kind: type[BaseException] | None, bad: BaseException | None, _: object
     ) -> None:
         if isinstance(bad, Exception) and is_theirs(bad):
-            raise s3_faults.said(bad, self._where) from bad
+            raise s3_faults.said(bad, self._where, self._silence) from bad
 
 
 def is_theirs(error: Exception) -> bool:

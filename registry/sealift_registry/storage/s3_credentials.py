@@ -20,7 +20,7 @@ from sealift_signing.drawing import word
 from sealift_signing.errors import FailedError, SealiftError, UsageError
 
 _EXPIRED = frozenset({"SSOTokenLoadError", "TokenRetrievalError", "UnauthorizedSSOTokenError"})
-_NOBODY = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"})
+_NOBODY = frozenset({"NoCredentialsError", "PartialCredentialsError"})
 _LONGEST_WORDS = 300
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from sealift_signing.drawing import word
 from sealift_signing.errors import FailedError
 
+SILENCE = 60.0
+"""Seconds without a word after which a connection is given up."""
 PASSES = frozenset(
     {
         *("InternalError", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException"),
@@ -26,6 +28,8 @@ PASSES = frozenset(
 PASSING_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504})
 _NOT_THERE = frozenset({"NoSuchKey", "NotFound", "404", "NoSuchVersion"})
 _NOT_ALLOWED = 405
+ENDPOINT = "its address (blobs.endpoint, or the option that names it)"
+"""How a sentence names what the server is asked at: in settings, or by whoever has no hub yet."""
 _LONGEST_WORD = 100
 """Characters of a server's word that are shown."""
 _EXISTS = frozenset({"PreconditionFailed", "412"})
@@ -113,6 +117,7 @@ def never_arrived(error: BaseException) -> bool:
 
 
 _UNREACHED = {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError"}
+_SILENT = {"ReadTimeoutError", "TimeoutError"}
 _NO_WAY = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN}
 
 
@@ -121,14 +126,18 @@ def denies(code: str) -> bool:
     return _SAID.get(code) in {_skewed, _region, _expired, _unknown, _forbidden}
 
 
-def said(error: BaseException, where: str) -> FailedError:
-    """The error for what went wrong at the store `where`."""
+def said(error: BaseException, where: str, silence: float = SILENCE) -> FailedError:
+    """The error for what went wrong at the store `where`, whose silence was borne so long."""
     answer, code, status = response_of(error), code_of(error), status_of(error)
     kind = type(error).__name__
     if is_html(answer) or kind == "ResponseParserError":
         return _SAID["html"](where)
     if _is_full(code, status):
         return _SAID["full"](where)
+    if kind in _SILENT and not status:
+        return _silent(where, silence)
+    if kind == "SSLError" and not _is_of_certificate(error):
+        return _no_tls(where)
     found = _SAID.get(code) or _SAID.get(kind) or _SAID.get(str(status))
     if found is None and (status in PASSING_STATUSES or code in PASSES):
         found = _SAID["busy"]
@@ -151,6 +160,11 @@ def _is_full(code: str, status: int) -> bool:
     return status == 507 or code in {"XMinioStorageFull", "InsufficientStorage", "QuotaExceeded"}  # noqa: PLR2004 - HTTP's own number
 
 
+def _is_of_certificate(error: BaseException) -> bool:
+    """Whether a handshake ended for want of trust: else the other side spoke no TLS of ours."""
+    return "certificate" in str(error).lower()
+
+
 def _skewed(where: str) -> FailedError:
     return FailedError(
         "blobs-clock",
@@ -166,7 +180,7 @@ def _region(where: str) -> FailedError:
         "blobs-region",
         f"The bucket of {where} is in another region than was asked.",
         subject=where,
-        next_step="Set its region: blobs.region in settings.toml, or AWS_REGION.",
+        next_step="Set its region: blobs.region, the option that names it, or AWS_REGION.",
     )
 
 
@@ -214,7 +228,8 @@ def _no_bucket(where: str) -> FailedError:
         "blobs-no-bucket",
         f"The bucket of {where} does not exist.",
         subject=where,
-        next_step="Check its name, or make it with: sealift blobs init --blobs URL",
+        next_step="Check its name. The bucket of a hub that is to be is made with: "
+        "sealift blobs init --blobs URL",
     )
 
 
@@ -223,8 +238,8 @@ def _unreachable(where: str) -> FailedError:
         "blobs-unreachable",
         f"The store of blobs {where} cannot be reached.",
         subject=where,
-        next_step="Check the network, blobs.endpoint in settings.toml and HTTPS_PROXY; then run "
-        "it again: nothing is lost.",
+        next_step=f"Check the network, {ENDPOINT} and HTTPS_PROXY; "
+        "then run it again: nothing is lost.",
     )
 
 
@@ -244,6 +259,28 @@ def _tls(where: str) -> FailedError:
         subject=where,
         next_step="Give your authority's certificates in AWS_CA_BUNDLE=FILE, or check that "
         "nobody else answers at that address.",
+    )
+
+
+def _no_tls(where: str) -> FailedError:
+    return FailedError(
+        "blobs-no-tls",
+        f"What answers for the store of blobs {where} speaks no TLS, or none that this machine "
+        "takes.",
+        subject=where,
+        next_step=f"Check {ENDPOINT}: where the server has no "
+        "certificate, it begins with http://, and the port is its own.",
+    )
+
+
+def _silent(where: str, seconds: float) -> FailedError:
+    return FailedError(
+        "blobs-silent",
+        f"The store of blobs {where} was reached, and answered nothing within {seconds:g} "
+        "seconds, however often it was asked.",
+        subject=where,
+        next_step="Look whether the server hangs, and at what lies between; then run it again: "
+        "nothing is lost.",
     )
 
 
@@ -271,7 +308,7 @@ def _html(where: str) -> FailedError:
         f"What answers for the store of blobs {where} is no S3 server: a proxy or a login page, it "
         "seems.",
         subject=where,
-        next_step="Check blobs.endpoint in settings.toml, HTTPS_PROXY and NO_PROXY.",
+        next_step=f"Check {ENDPOINT}, HTTPS_PROXY and NO_PROXY.",
     )
 
 
@@ -303,8 +340,8 @@ def _not_taken(where: str) -> FailedError:
         f"The store of blobs {where}, or a proxy before it, does not take a request as S3 has it, "
         "whoever asks.",
         subject=where,
-        next_step="Check that blobs.endpoint in settings.toml is the address of the S3 API, and "
-        "what the proxy lets pass: HEAD, PUT, DELETE, Range, Expect, and 8 MiB at once.",
+        next_step=f"Check that {ENDPOINT} is that of the S3 API, and what the "
+        "proxy lets pass: HEAD, PUT, DELETE, Range, Expect, and 8 MiB at once.",
     )
 
 
@@ -321,7 +358,6 @@ _SAID: dict[str, Callable[[str], FailedError]] = {
         _expired,
     ),
     **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError"), nobody),
-    "ProfileNotFound": nobody,
     **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"), _unknown),
     **dict.fromkeys(("AccessDenied", "AllAccessDisabled", "403", "401"), _forbidden),
     **dict.fromkeys(("Forbidden", "Unauthorized", "UnauthorizedAccess"), _forbidden),
@@ -331,7 +367,7 @@ _SAID: dict[str, Callable[[str], FailedError]] = {
     **dict.fromkeys(("InvalidObjectState", "ObjectNotInActiveTierError"), _archived),
     "NoSuchBucket": _no_bucket,
     **dict.fromkeys(sorted(_UNREACHED), _unreachable),
-    "SSLError": _tls,
+    **dict.fromkeys(("SSLError", "SSLCertVerificationError"), _tls),
     "busy": _busy,
     "cut": _cut,
     "full": _full,

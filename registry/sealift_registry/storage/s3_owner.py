@@ -104,5 +104,5 @@ def not_ours(where: str, found: str) -> RefusedError:
         "blobs-of-another-hub",
         f"{where} holds the blobs of another hub, that of the organisation {word(found[:12])}.",
         subject=where,
-        next_step="Choose another prefix or bucket: blobs.url in settings.toml.",
+        next_step="Choose another prefix or bucket: blobs.url, or the option that names it.",
     )
