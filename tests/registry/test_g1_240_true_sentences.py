@@ -104,7 +104,7 @@ class _Answered(Exception):  # noqa: N818 - a server's answer, as botocore raise
 
 def test_g1_240_nobody_is_sent_to_a_file_that_need_not_be_there() -> None:
     """Where `--blobs` or `--to-blobs` names a store, settings.toml may not be, or names another."""
-    found = [s3_faults.said(_Answered(code), "s3://bucket") for code in CODES]
+    found: list[SealiftError] = [s3_faults.said(_Answered(one), "s3://bucket") for one in CODES]
     found += [s3_faults.said(ConnectionRefusedError(111, "refused"), "s3://bucket")]
     found += [s3_owner.not_ours("s3://bucket", "1" * 64)]
     for one in found:
