@@ -25,6 +25,8 @@ from sealift_signing.drawing import pasted
 from sealift_signing.errors import RefusedError, UsageError
 
 LEFT, ARRIVING, ARRIVED, BLOBS = "left", "arriving", "arrived", "blobs"
+_SERVER = "://"
+"""What the address of a server holds, and no path."""
 WORDS = frozenset({LEFT, ARRIVING, ARRIVED, BLOBS})
 
 
@@ -71,14 +73,31 @@ def comes_from(moves: Iterable[Move]) -> str | None:
     return found
 
 
+def arriving_row(connection: Connection, moves: Iterable[Move]) -> tuple[int, Move] | None:
+    """The row, and its number, by which a copy does not count yet; None where it does."""
+    if comes_from(moves := list(moves)) is None:
+        return None
+    rows = zip(numbers(connection), moves, strict=True)
+    return [(number, one) for number, one in rows if one.what == ARRIVING][-1]
+
+
 def left(place: str) -> MovedHubError:
-    """The refusal of a database whose rows went to `place`."""
+    """The refusal of a database whose rows went to `place`: to a server's, or into a home."""
+    if _SERVER in place:
+        return MovedHubError(
+            "database-moved",
+            f"The rows of this hub were moved to {place}. What is left here signs nothing more.",
+            subject=place,
+            next_step="Name that database as database.url in settings.toml; or, if the move was "
+            "stopped before its end, run the same sealift migrate again.",
+        )
     return MovedHubError(
         "database-moved",
         f"The rows of this hub were moved to {place}. What is left here signs nothing more.",
         subject=place,
-        next_step="Name that database as database.url in settings.toml; or, if the move was "
-        "stopped before its end, run the same sealift migrate again.",
+        next_step="That is a file in the home of one machine: work there. On any other the hub is "
+        "no more, so put this home away. Or, if the move was stopped before its end, run the same "
+        "sealift migrate again there.",
     )
 
 
@@ -89,7 +108,8 @@ def arriving(place: str) -> MovedHubError:
         f"This database holds a copy of the hub whose rows are in {place}, and does not count "
         "yet: the move was not done to its end.",
         subject=place,
-        next_step="Run the same sealift migrate again, with the home as it was.",
+        next_step="Run the same sealift migrate again, with the home as it was. If none was under "
+        "way, somebody added that: sealift audit fsck names the row.",
     )
 
 

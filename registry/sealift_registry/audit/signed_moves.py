@@ -36,6 +36,8 @@ from sealift_signing.transparency.entry import Entry
 from sealift_signing.transparency.verdict import LogFault
 
 LEAVING, MOVED = "hub.leaving", "hub.moved"
+NOT_DONE = "move-not-done"
+"""The code of what is wrong with a copy that does not count yet, and with no row of it."""
 PLACE, BLOBS_TO = "place", "blobs_to"
 """In such entries: whereto, as `Database.place` and `Home.blobs_place` have it."""
 
@@ -147,6 +149,20 @@ def faults(connection: Connection, vouch: Asked) -> Iterator[LogFault]:
         elif number != expected:
             what = f"Row {number} of moved stands where row {expected} would."
             yield LogFault("move-misnumbered", what, None)
+    yield from _not_done(connection, moves)
+
+
+def _not_done(connection: Connection, moves: list[Move]) -> Iterator[LogFault]:
+    """The row by which this database is a copy that does not count yet, true or forged."""
+    found = moved.arriving_row(connection, moves)
+    if found is not None:
+        number, one = found
+        what = (
+            f"This database does not count yet, by row {number} of moved: the rows are in "
+            f"{word(one.place)}, it says. If no `sealift migrate` was under way, somebody added it "
+            "who has the database: docs/how-to/lost-and-found.md."
+        )
+        yield LogFault(NOT_DONE, what, None)
 
 
 def _left(moves: Iterable[Move]) -> frozenset[str]:

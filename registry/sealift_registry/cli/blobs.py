@@ -301,7 +301,8 @@ def _from_source(session: Session, name: str, *, with_goldens: bool) -> list[str
     except SealiftError:
         return []
     line = f"  {word(record.locator)}: sealift ingest {record.kind} … --as {ref.of}"
-    return [line + " --goldens FILE" * with_goldens + at_home()]
+    aside = "     (--goldens only if it was given then)" * with_goldens
+    return [line + " --goldens FILE" * with_goldens + at_home() + aside]
 
 
 def _whole(found: Found) -> str:

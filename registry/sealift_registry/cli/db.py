@@ -14,6 +14,7 @@ import click
 from sealift_registry.cli.again import again
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
+from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError, SealiftError, UsageError, shown
 from sealift_signing.vocabulary import counted
 
@@ -159,7 +160,7 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
     ):
         role = application or own or postgres_check.only_application(connection)
         found = list(postgres_check.check(connection, role, failover=settings.failover))
-        found += _left_open(connection, role)
+        found += [*_left_open(connection, role), *_not_done(connection)]
     faults, notes = ([_told(one) for one in found if one.is_fault is so] for so in (True, False))
     data = {"database": database.where, "application": role, "findings": faults, "notes": notes}
     whole = f"{database.where} is as it should be, and {role} may do what it needs to, and no more."
@@ -207,6 +208,29 @@ def _left_open(connection: Connection, role: str) -> list[Finding]:
     except SealiftError:  # what is there is not what was signed, which fsck names
         there = None
     return [] if there is None else list(postgres_left.check(connection, role, there))
+
+
+def _not_done(connection: Connection) -> list[Finding]:
+    """What is wrong where the database says of itself that it does not count yet."""
+    from sealift_registry.audit import moved
+    from sealift_registry.storage import postgres_left
+    from sealift_registry.storage.postgres_finding import Finding
+
+    if not postgres_left.may_read(connection):
+        return []
+    found = moved.arriving_row(connection, moved.history(connection))
+    if found is None:
+        return []
+    number, one = found
+    return [
+        Finding(
+            f"This database does not count yet, by row {number} of moved: the rows are in "
+            f"{word(one.place)}, it says.",
+            "moved",
+            "Run the same sealift migrate again. If none was under way, somebody added it: "
+            "docs/how-to/lost-and-found.md.",
+        )
+    ]
 
 
 def _settings(session: Session) -> DatabaseSettings:

@@ -104,6 +104,7 @@ def _tell_plan(session: Session, way: Route) -> None:
 
     hub = session.app.hub
     if not way.moves_rows and not way.moves_blobs:
+        moves.check_is_there(hub)
         data, lines = _where(way)
         session.terminal.answer("migrate-plan", data | {"already": True}, lines)
         return
@@ -143,14 +144,14 @@ def _tell(session: Session, way: Route, done: Moved) -> None:
         "overruled": overruled,
     }
     if not done.already:
-        lines += _done(done)
+        lines += _done(way, done)
     lines += [
         f"The environment sets {one}, which counts more: change it, too." for one in overruled
     ]
     session.terminal.answer("migrate", data, lines)
 
 
-def _done(done: Moved) -> list[str]:
+def _done(way: Route, done: Moved) -> list[str]:
     size = counted(done.edge.size, "entry", "entries")
     lines = [f"  The log goes on from {size}, root {done.edge.root.hex()}."]
     if done.rows:
@@ -165,8 +166,20 @@ def _done(done: Moved) -> list[str]:
         *lines,
         "",
         "What is at the old place stays there; remove it when you need it no more.",
-        "On every other machine with this hub's settings, run the same command: it changes them.",
+        *_elsewhere(way),
     ]
+
+
+def _elsewhere(way: Route) -> list[str]:
+    """What is to be done on other machines that had this hub."""
+    if way.there.settings.database.url:
+        told = "On every other machine with this hub's settings, run the same command: it changes "
+        return [told + "them."]
+    if way.moves_rows:
+        return [
+            "On every other machine that had this hub there is none any more: put its home away."
+        ]
+    return []
 
 
 def _where(way: Route) -> tuple[dict[str, Any], list[str]]:

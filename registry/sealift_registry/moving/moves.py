@@ -351,9 +351,20 @@ def _blob_places(way: Route) -> dict[str, Json]:
 
 def _is_there(hub: Hub) -> Moved:
     """Nothing is to be moved: what an earlier run left undone is, at most, copies."""
+    check_is_there(hub)
     hub.copy_metadata()
     with hub.reading() as connection:
         return Moved(checks.edge(connection), already=True)
+
+
+def check_is_there(hub: Hub) -> None:
+    """Check that the hub is where its settings say, and that its database counts.
+
+    Raises:
+        MovedHubError: it is elsewhere, or not there yet.
+    """
+    with hub.reading() as connection:
+        _check_still_here(hub, connection)
 
 
 class _SaidError(Exception):

@@ -96,7 +96,8 @@ def _login(where: str, reason: str) -> FailedError:
         subject=where,
         next_step=f"Check the user in {ADDRESS}, and its password or certificate where "
         "PostgreSQL's clients look for them (PGPASSFILE, PGSSLCERT). Where it says no encryption, "
-        "the server may let in only who speaks TLS: leave sslmode out, or say sslmode=require.",
+        "the server may let in only who speaks TLS: leave sslmode out, or say sslmode=require. "
+        "Or the hub was moved, and this place closed: ask where it is (docs/how-to/move-a-hub.md).",
     )
 
 

@@ -143,7 +143,8 @@ def _left(home: Home, database: Database, one: Leaving) -> FailedError:
         f"The database {database.where} does not know that this hub went to {one.whereto} after "
         f"{one.size} entries of its log: it was put back to a moment before, and is not opened.",
         subject=one.whereto,
-        next_step=f"Name {one.whereto} as database.url in settings.toml. Only where every later "
+        next_step=f"Work with {one.whereto}: an address is named as database.url in settings.toml; "
+        "a file is in the home of one machine, and any other is put away. Only where every later "
         f"place is lost for ever: take the line of {one.whereto} out of {home.root / FILE}; what "
         "is missing is then given up as docs/how-to/lost-and-found.md says.",
     )
