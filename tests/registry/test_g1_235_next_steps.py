@@ -7,11 +7,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from sealift_registry.cli.run import run
+from sealift_registry.storage import postgres_left
 from sealift_registry.storage.postgres_roles import Roles
-from tests.servers.postgres import ADMINISTRATOR, PostgresServer, let_in, starting
+from tests.servers.postgres import (
+    ADMINISTRATOR,
+    Database,
+    PostgresServer,
+    engine_of,
+    let_in,
+    starting,
+)
 
 APPLICATION, MIGRATOR = Roles().application, Roles().migrator
 Said = Callable[..., dict[str, Any]]
@@ -175,3 +184,43 @@ def test_g1_238_who_may_not_set_up_is_told_who_may(server: PostgresServer, said:
     assert told["code"] == "database-not-allowed"
     assert "administrator" in told["next"]
     assert "db check" not in told["next"]
+
+
+def _closing(left: Database, there: str) -> str:
+    engine = engine_of(left)
+    with engine.connect() as connection:
+        (one,) = postgres_left.check(connection, APPLICATION, there)
+    engine.dispose()
+    return one.advice
+
+
+def test_g1_239_closing_what_was_left_leaves_the_new_place_open(server: PostgresServer) -> None:
+    """One server may hold both, and roles are the server's."""
+    left, new = server.migrated(), server.migrated()
+    advice = _closing(left, new.url(APPLICATION))
+    assert "NOLOGIN" not in advice
+    left.run(advice.removeprefix("As its administrator: ").partition(";")[0])
+    for user in (APPLICATION, MIGRATOR):
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            left.connect(user)
+        new.connect(user).close()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "db.example"])
+def test_g1_239_a_server_that_may_be_the_same_is_not_closed(
+    server: PostgresServer, host: str
+) -> None:
+    """By a socket it is here; by a name it may be, too."""
+    left, (_, port) = server.migrated(), server.address
+    assert "NOLOGIN" not in _closing(left, f"postgresql://{APPLICATION}@{host}:{port}/hub")
+
+
+@pytest.mark.parametrize("there", ["the home", "postgresql://sealift_app@db.example:6543/hub"])
+def test_g1_239_what_holds_for_the_whole_server_is_said_to(
+    server: PostgresServer, there: str
+) -> None:
+    left = server.migrated()
+    advice = _closing(left, there)
+    assert f'ALTER ROLE "{APPLICATION}" NOLOGIN' in advice
+    assert "whole server" in advice
+    assert f'REVOKE CONNECT ON DATABASE "{left.name}"' in advice

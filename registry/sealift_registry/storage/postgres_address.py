@@ -326,10 +326,11 @@ def _is_local(found: Mapping[str, str]) -> bool:
     A name that is looked up elsewhere than told (`hostaddr`) is what it is called.
     """
     named = [found[key] for key in ("host", "hostaddr") if found.get(key)]
-    return all(_is_near(one) for each in named for one in each.split(","))
+    return all(is_near(one) for each in named for one in each.split(","))
 
 
-def _is_near(host: str) -> bool:
+def is_near(host: str) -> bool:
+    """Whether a host is a socket's folder, or this machine's own by name or address."""
     if host[:1] in {"", "/", "@"} or host.lower() == "localhost":
         return True
     try:
@@ -413,7 +414,7 @@ def way(connection: Connection) -> Iterator[Finding]:
     found = in_force(url)
     reached = cast("Any", connection.connection.driver_connection).pgconn
     host = reached.host.decode()
-    if _is_near(host):
+    if is_near(host):
         return
     chosen = found["sslmode"] if _is_mode_said(url) else ""
     if not reached.ssl_in_use:

@@ -7,14 +7,16 @@ looked there since would sign in it. Nobody but its administrator can close it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 from sqlalchemy import Connection, text
 
-from sealift_migrations import SCHEMA
-from sealift_registry.storage import postgres_words
+from sealift_migrations import SCHEMA, postgres_privileges
+from sealift_registry.storage import postgres_address, postgres_words
 from sealift_registry.storage.postgres_finding import Finding
 from sealift_registry.storage.postgres_roles import quoted
 from sealift_signing.drawing import word
+from sealift_signing.errors import UsageError
 
 _MAY = text(
     "SELECT r.rolcanlogin AND pg_catalog.has_database_privilege(r.oid, d.oid, 'CONNECT') "
@@ -58,6 +60,35 @@ def check(connection: Connection, role: str, there: str) -> Iterator[Finding]:
             f"The hub has left this database, for {there}, and {word(role)} can still log in here: "
             "restored to a moment before, it would take entries again.",
             role,
-            f"As its administrator: ALTER ROLE {quoted(role)} NOLOGIN; and so its migrator "
-            "(docs/how-to/move-a-hub.md).",
+            f"As its administrator: {_closing(connection, role, there)} (docs/how-to/"
+            "move-a-hub.md).",
         )
+
+
+def _closing(connection: Connection, role: str, there: str) -> str:
+    """The SQL that keeps the hub out of here, and not out of where it is now."""
+    name = connection.execute(text("SELECT pg_catalog.current_database()")).scalar_one()
+    others = (one for one in postgres_privileges.migrators(connection) if one != role)
+    roles = ", ".join(map(quoted, (role, *others)))
+    this = f"REVOKE CONNECT ON DATABASE {quoted(name)} FROM PUBLIC, {roles};"
+    if _may_be_the_same(connection, there):
+        return this
+    return (
+        f"ALTER ROLE {quoted(role)} NOLOGIN; and so its migrator. That holds for the whole server: "
+        f"where a hub of these roles stays on it, close this database alone: {this}"
+    )
+
+
+def _may_be_the_same(connection: Connection, there: str) -> bool:
+    """Whether this server may be the one at `there`; a socket has no name elsewhere."""
+    if "://" not in there:
+        return False
+    try:
+        found = postgres_address.in_force(postgres_address.parse_url(there))
+    except UsageError:
+        return True
+    info = cast("Any", connection.connection.driver_connection).info
+    hosts, ports = (found.get(key, "").split(",") for key in ("host", "port"))
+    if str(info.port) not in ports:
+        return False
+    return info.host in hosts or any(map(postgres_address.is_near, (info.host, *hosts)))
