@@ -302,7 +302,7 @@ def test_g1_14_no_credentials(
     assert error(lambda: store.put_bytes(SMALL)).code == "blobs-no-credentials"
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     store = blobs_at(server.endpoint, bucket, tmp_path / "work")
-    assert error(lambda: store.put_bytes(SMALL)).code == "blobs-no-credentials"
+    assert error(lambda: store.put_bytes(SMALL)).code == "blobs-aws-settings"
 
 
 def test_g1_15_conditions_are_heeded_or_done_without(
