@@ -17,6 +17,7 @@ from sealift_registry.moving.route import route
 from sealift_registry.storage.postgresql import PostgresDatabase
 from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_signing.errors import FailedError, RefusedError, SealiftError, UsageError
+from sealift_sync.bundle import writer
 from tests.registry.hub_fixture import Acme, Loose, copied
 from tests.registry.moving_hubs import QUIET, moved_to, new_database, opened, url_of
 from tests.servers.postgres import Database, postgres, set_up, starting
@@ -217,19 +218,25 @@ def test_home_again_where_a_database_lies_that_counts(hub: Acme, database: Datab
     assert (hub.root / "sealift.db").read_bytes() == kept
 
 
-def test_an_export_that_is_being_written(assigned_hub: Acme, database: Database) -> None:
+def test_an_export_that_is_being_written(
+    assigned_hub: Acme, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Loose) -> None:
+        raise KeyboardInterrupt
+
     hub = assigned_hub
-    hub.export()
-    hub.sql(
-        "INSERT INTO transfer (site, number, id, enrolment, begun) "
-        "SELECT site, number + 1, 'plant-7-000099', enrolment, begun FROM transfer"
-    )
-    claim = hub.app.hub.database.claim("plant-7-000099", "for a test")
+    with monkeypatch.context() as patched:
+        patched.setattr(writer, "_read_back", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            hub.export()
+    claim = hub.app.hub.database.claim("plant-7-000001", "for a test")
     assert claim is not None
-    error = refused(hub, url_of(database))
-    assert error.code == "move-during-export"
-    assert "plant-7-000099" in error.what
-    claim.let_go()
+    try:
+        error = refused(hub, url_of(database))
+        assert error.code == "move-during-export"
+        assert "plant-7-000001" in error.what
+    finally:
+        claim.let_go()
     assert not opened(hub.root, lambda app: moved_to(app, url_of(database))).again
 
 
