@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,6 +16,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
+from sqlalchemy import Connection
 
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog
@@ -32,6 +35,7 @@ from sealift_signing.errors import (
 )
 from sealift_signing.memory import Memory
 from sealift_signing.statements import Check, Request, Signed
+from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import moment
 from sealift_sync.site.setup.initialising import begin_enrolment
 from tests.blob_faults import spoil
@@ -119,6 +123,25 @@ def test_requests_that_race_get_numbers_of_their_own(hub: Acme) -> None:
             one.app  # noqa: B018
         numbers = list(threads.map(asked, processes, "abcd"))
     assert sorted(numbers) == [1, 2, 3, 4]
+
+
+def test_requests_of_one_commit_get_numbers_of_their_own(hub: Acme) -> None:
+    """The log speaks of none of them before all of them have run."""
+    log, writes, goes_on = hub.app.hub.log, threading.Event(), threading.Event()
+
+    def waiting(_: Connection) -> tuple[Entry, None]:
+        writes.set()
+        assert goes_on.wait(60)
+        return hub.app.hub.entry("test.waits", "tester", {}), None
+
+    with ThreadPoolExecutor(5) as threads:
+        threads.submit(log.commit, waiting)
+        assert writes.wait(60)
+        numbers = [threads.submit(asked, hub, reason) for reason in "abcd"]
+        while log._queue.qsize() < len(numbers):
+            time.sleep(0.01)
+        goes_on.set()
+        assert sorted(one.result() for one in numbers) == [1, 2, 3, 4]
 
 
 def test_the_same_request_that_races_is_made_once(hub: Acme) -> None:

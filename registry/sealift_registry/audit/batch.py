@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RootTransaction, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFreeError
 
-from sealift_registry.audit import restored_backup, settling
+from sealift_registry.audit import pending, restored_backup, settling
 from sealift_registry.audit.admission import Admission
 from sealift_registry.audit.append import Appender
 from sealift_registry.audit.newest_checkpoint import LostError
@@ -212,8 +212,15 @@ def _run(
     event.listen(connection, "commit", _refuse_commit)
     wanted = (item for item in requests if item.answer.set_running_or_notify_cancel())
     admission = appender.admission(connection, stated)
-    with closing(Savepoint(connection, at_once=database.takes_several)) as savepoint:
-        done.extend(request.run(connection, admission, savepoint) for request in wanted)
+    with (
+        closing(Savepoint(connection, at_once=database.takes_several)) as savepoint,
+        pending.collected(connection) as entries,
+    ):
+        for request in wanted:
+            one = request.run(connection, admission, savepoint)
+            done.append(one)
+            if one.entry:
+                entries.append(one.entry)
         savepoint.end()
     event.remove(connection, "commit", _refuse_commit)
     answers: list[_Answer] = [(item.request, item.error) for item in done if item.error]

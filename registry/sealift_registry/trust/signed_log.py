@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from sealift_registry.audit import edge
+from sealift_registry.audit import edge, pending
 from sealift_registry.audit.tables import log_entry, log_term
 from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust import whereabouts
@@ -41,11 +41,15 @@ def newest(
 ) -> tuple[str, Data] | None:
     """The newest entry of these types that `speaks` is true of: its type, and what it says.
 
-    `term` finds it: what an entry says is asked of the entry alone.
+    `term` finds it: what an entry says is asked of the entry alone. One that is written by the very
+    commit that this is asked in counts as well (`audit.pending`).
 
     Raises:
         FailedError: it is not the one that was signed, or the log is not.
     """
+    for one in reversed(pending.entries(connection)):
+        if one.type in types and speaks(one.type, one.data):
+            return one.type, one.data
     end = signed(connection)
     for row, entry in _entries(connection, end.size, types, term):
         if speaks(entry.type, entry.data):
