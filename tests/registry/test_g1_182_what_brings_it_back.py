@@ -99,7 +99,7 @@ def test_g1_182_each_kind_is_brought_back_by_what_is_said(
             assert "sealift ingest dvc … --as vision/digits" in said
             again.add(kind)
             assert ("--goldens FILE" in said) == (kind == "goldens")
-            assert said.count(f" --home {acme.root}\n") == 1, "where the version is missing"
+            assert said.count(f" --home {acme.root}") == 1, "where the version is missing"
             assert "Lost or damaged: 1 blob of 1 version." in said
             ingested(acme, trained, goldens=kind == "goldens")
         assert store.read(digest) == kept

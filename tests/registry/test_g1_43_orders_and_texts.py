@@ -6,11 +6,13 @@ Rows are put in as somebody would who means harm, and in another order on each e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Table, insert, select
 
+from sealift_registry.audit import pending
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.catalog import recording, tables
 from sealift_registry.catalog.catalog import Catalog
@@ -25,7 +27,7 @@ from sealift_registry.trust.stored import Rows
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_registry.views import transfers
 from sealift_signing.errors import MalformedError, SealiftError
-from sealift_signing.transparency.entry import Term
+from sealift_signing.transparency.entry import Term, new_entry
 from sealift_signing.transparency.question import Question
 from tests.registry.both_engines import Both, both, rows
 from tests.registry.hub_fixture import MODEL, SITE, Acme, version
@@ -229,8 +231,11 @@ def _write(connection: Connection) -> None:
     assert recording.add_aliases(connection, ref, ["é", "b", "é"], MADE) == ["é", "b"]
     assert recording.add_aliases(connection, ref, ["é"], MADE) == []
     before = Catalog(connection).goldens(ref) or ""
-    for digest, new in ((before, False), ("1" * 64, True), ("1" * 64, False), (before, True)):
-        assert recording.add_goldens(connection, ref, digest, MADE) is new
+    with pending.collected(connection) as logged:
+        for digest, new in ((before, False), ("1" * 64, True), ("1" * 64, False), (before, True)):
+            assert recording.add_goldens(connection, ref, digest, MADE) is new
+            said = {"version": str(ref), "goldens": digest}
+            logged.append(new_entry("version.seen-again", "tester", datetime.now(UTC), said))
     t = tables.listing
     row = connection.execute(select(t).order_by(*t.primary_key)).first()
     assert row is not None
