@@ -56,12 +56,14 @@ class _Mode:
     shared = False
     made: list[postgres.Database]
     engines: list[Engine]
+    connections: list[Any]
     prefixes: Iterator[int]
 
 
 _mode = _Mode()
 _mode.made = []
 _mode.engines = []
+_mode.connections = []
 _mode.prefixes = itertools.count(1)
 
 
@@ -98,6 +100,8 @@ def cleared() -> Iterator[None]:
     finally:
         while _mode.engines:  # SQLite does not mind a hub that its test leaves open
             _mode.engines.pop().dispose()
+        while _mode.connections:  # a thread that was left may have had one of them meanwhile
+            _mode.connections.pop().close()
         while len(_mode.made) > before:
             _mode.made.pop().drop()
 
@@ -165,8 +169,10 @@ def _opened(opens: Callable[[URL], Engine]) -> Callable[[URL], Engine]:
     """`opens`, of whose engines we know."""
 
     def opened(url: URL) -> Engine:
-        _mode.engines.append(opens(url))
-        return _mode.engines[-1]
+        engine = opens(url)
+        event.listen(engine, "connect", lambda raw, _: _mode.connections.append(raw))
+        _mode.engines.append(engine)
+        return engine
 
     return opened
 
