@@ -26,7 +26,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         *("exports_delta", "exports_packs", "exports_plan", "exports_resume", "guide"),
         *("home_told", "hostile_words", "hub_cli", "hub_clock", "hub_entries", "hub_retiring"),
         *("hub_setup", "hub_terminal", "intake_origins", "letting_rows_out", "limits_of_drafts"),
-        *("lists", "log_concurrency", "log_reading", "log_tampering", "log_writer"),
+        *("jobs", "lists", "log_concurrency", "log_reading", "log_tampering", "log_writer"),
         *("never_run_there", "newest_receipt", "numbers_left_out", "promised_runtimes"),
         *("promotions", "proof_evidence", "pruned_history", "read_models"),
         *("regression", "regression_told", "replacing_keys", "restored_hub", "results_again"),
@@ -84,7 +84,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }
 """Tests that run once, by why they do."""
-ITSELF = ("g1_", "postgres_", "goldens_rows")
+ITSELF = ("g1_", "g3_", "postgres_", "goldens_rows")
 """How modules begin that name their engines themselves: one, or both beside each other."""
 STARTING = ("servers", "test_engines.py")
 """What else starts servers: a folder, and a module."""

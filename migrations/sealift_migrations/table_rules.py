@@ -45,6 +45,7 @@ SIGNED = Rule("rows are added, and never change or go", _ADD, guarded=True)
 BODIES = Rule("a row goes when a newer one is there", _ADD | {"DELETE"}, newest=("role", "version"))
 ADDED = Rule("rows are added; what they say was signed, and is compared with it", _ADD)
 DERIVED = Rule("rows are derived from others, and made anew", _ADD | {"DELETE"})
+PASSING = Rule("rows are added, and go when they are old", _ADD | {"DELETE"})
 READ = Rule("rows are the owner's to write", frozenset({"SELECT"}))
 
 RULES: Mapping[str, Rule] = {
@@ -57,6 +58,7 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(["evidence", "promotion", "approval", "objection", "listing"], ADDED),
     **dict.fromkeys(["transfer", "derived_table"], ADDED),
     "site_state": DERIVED,
+    **dict.fromkeys(["job", "job_attempt", "job_setback", "job_end"], PASSING),
     VERSION_TABLE: READ,
 }
 """Every table, by its name."""

@@ -28,6 +28,7 @@ from sealift_registry.delivery import (
 from sealift_registry.delivery import tables as delivery
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.intake.source import SourceRecord
+from sealift_registry.jobs import logged_jobs
 from sealift_registry.storage import schema
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.queries import all_rows
@@ -96,6 +97,7 @@ def _parts(connection: Connection) -> Iterator[LogFault]:
     yield from apart("The statements", _statements(connection, signed))
     yield from statement_rows.check(connection, signed)
     yield from logged_rows.check(connection, _identity)
+    yield from apart("The jobs", logged_jobs.not_logged(connection))
     yield from apart("What catalog roles list", _listings(connection, signed))
     yield from apart("The enrolments", _enrolments(connection))
     yield from apart("The transfers", _transfers(connection))

@@ -215,7 +215,7 @@ class Returns:
                     known = site_records.note(connection, site) or ""
                 data |= {"known": known, "checkpoint": extract.checkpoint}
         entry = self._hub.entry("return.refused", "hub", data, {"site": site.id}, site.id)
-        self._hub.log.commit_entry(entry)
+        self._hub.commit_entry(entry)
 
 
 def _tell_received(done: AcceptedReturn) -> None:

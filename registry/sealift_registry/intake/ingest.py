@@ -126,7 +126,7 @@ class Intake:
             "what": refusal.what,
         }
         terms = {"model": str(model)}
-        self._hub.log.commit_entry(self._hub.entry("intake.refused", actor, data, terms))
+        self._hub.commit_entry(self._hub.entry("intake.refused", actor, data, terms))
         raise refusal
 
     def _goldens(

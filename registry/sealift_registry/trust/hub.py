@@ -42,12 +42,22 @@ _PUBLISHED = "sealift_published"
 
 @dataclass(frozen=True)
 class Hub:
-    """An open hub. Use cases read through `reading`, and change through the log's writer."""
+    """An open hub. Use cases read through `reading`, and change through the log's writer.
+
+    Attributes:
+        home: its folder, its settings and its blobs.
+        database: its rows.
+        log: the log's writer.
+        online: its own keys.
+        guard: asked first within every action, which it refuses by raising: of a hub that an
+            attempt at a job was given, whether that attempt may still record anything.
+    """
 
     home: Home
     database: Database
     log: AuditLog
     online: OnlineKeys
+    guard: Callable[[Connection], None] | None = None
 
     @property
     def engine(self) -> Engine:
@@ -121,6 +131,8 @@ class Hub:
 
         def told(connection: Connection) -> tuple[Entry, T]:
             connection.info.pop(_PUBLISHED, None)  # of an action before it, which failed
+            if self.guard is not None:
+                self.guard(connection)
             entry, result = action(connection)
             published = connection.info.pop(_PUBLISHED, {})
             versions.update({role: one.signed.version for role, one in published.items()})
@@ -131,6 +143,16 @@ class Hub:
         if versions:
             events.tell("trust", "metadata-published", versions=versions)
         return done
+
+    def commit_entry(self, entry: Entry) -> Committed[None]:
+        """Log something that changes no rows: a refusal, an outcome.
+
+        Raises:
+            FailedError: as `commit`.
+        """
+        if self.guard is None:
+            return self.log.commit_entry(entry)
+        return self.commit(lambda _connection: (entry, None))
 
     def commit_change(
         self,

@@ -148,7 +148,7 @@ def _sign_on(hub: Hub, held: Sequence[PublicKey], origin: str) -> None:
     if any(_signed(note, key, origin) for key in held):
         return
     hub.log.take_up()
-    hub.log.commit_entry(hub.entry("log.key-taken-up", "hub", {"key": held[0].text}))
+    hub.commit_entry(hub.entry("log.key-taken-up", "hub", {"key": held[0].text}))
 
 
 def _signed(note: bytes, key: PublicKey, origin: str) -> bool:

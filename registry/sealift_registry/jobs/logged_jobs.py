@@ -1,0 +1,41 @@
+"""What the log says of jobs, against their rows: each was asked for, and ended as its row says.
+
+A row that is not there may have been old; the log keeps that it was. Attempts and setbacks are in
+no entry: they decide who may record now, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+from sqlalchemy import Connection, select
+
+from sealift_registry.jobs import tables
+from sealift_registry.jobs.job import job_id
+from sealift_registry.jobs.records import ASKED, ENDED
+from sealift_registry.storage.queries import all_rows
+from sealift_registry.trust import signed_log
+from sealift_signing.transparency.verdict import LogFault
+
+
+def not_logged(connection: Connection) -> Iterator[LogFault]:
+    """A job that nobody asked for, and one that did not end as its row says."""
+    orders, ends = (
+        {(one.data.get("job"), one.data.get(name)) for one in logged}
+        for name, logged in (
+            ("order", signed_log.oldest_first(connection, ASKED)),
+            ("end", signed_log.oldest_first(connection, ENDED)),
+        )
+    )
+    t, e = tables.job, tables.job_end
+    for row in all_rows(connection, select(t).order_by(t.c.number)):
+        name = job_id(row.number)
+        if (name, sha256(bytes(row.body)).hexdigest()) not in orders:
+            what = f"The job {name} is in the database, and no entry of the log says"
+            yield LogFault("row-not-logged", f"{what} that it was asked for.", None)
+    for row in all_rows(connection, select(e).order_by(e.c.job)):
+        name = job_id(row.job)
+        if (name, sha256(bytes(row.body)).hexdigest()) not in ends:
+            what = f"The database says that {name} has ended, and no entry of the log says"
+            yield LogFault("row-not-logged", f"{what} that it ended so.", None)
