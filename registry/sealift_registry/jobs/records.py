@@ -141,12 +141,13 @@ def job(connection: Connection, number: int) -> Job:
     t = tables.job
     row = connection.execute(select(t.c.body).where(t.c.number == number)).first()
     if row is None:
+        name = job_id(number)
         raise NotFoundError(
             "no-job",
-            f"There is no job {job_id(number)}.",
-            subject=job_id(number),
+            f"There is no job {name}.",
+            subject=name,
             next_step="Those that there are: sealift job list. Old ones go with sealift gc; the "
-            f"log keeps what became of them: sealift audit list --about job={job_id(number)}",
+            f"log keeps what became of them: sealift audit list --term job={name}",
         )
     return Job(number, shape.read(JobOrder, bytes(row.body), what=f"the job {job_id(number)}"))
 
@@ -350,7 +351,7 @@ def check_may_record(connection: Connection, attempt: Attempt) -> None:
     Raises:
         SupersededError: a newer one has begun, or the job has ended.
     """
-    newest = newest_attempt(connection, attempt.job)
+    newest, name = newest_attempt(connection, attempt.job), job_id(attempt.job)
     if newest is not None and (newest.number, newest.token) == (attempt.number, attempt.token):
         if end(connection, attempt.job) is None:
             return
@@ -360,10 +361,9 @@ def check_may_record(connection: Connection, attempt: Attempt) -> None:
         why = f"attempt {newest.number if newest else 0}, on {where}, is at work at it now"
     raise SupersededError(
         "attempt-superseded",
-        f"Attempt {attempt.number} of {job_id(attempt.job)} may record nothing any more: {why}.",
-        subject=job_id(attempt.job),
-        next_step=f"Nothing is lost: see what became of it with: sealift job show "
-        f"{job_id(attempt.job)}",
+        f"Attempt {attempt.number} of {name} may record nothing any more: {why}.",
+        subject=name,
+        next_step=f"Nothing is lost: see what became of it with: sealift job show {name}",
     )
 
 
@@ -374,11 +374,12 @@ def problem_of(bad: SealiftError, *, final: bool) -> Problem:
 
 def ended(number: int) -> EndedError:
     """The error for a job that has ended."""
+    name = job_id(number)
     return EndedError(
         "job-ended",
-        f"{job_id(number)} has ended already.",
-        subject=job_id(number),
-        next_step=f"See how with: sealift job show {job_id(number)}",
+        f"{name} has ended already.",
+        subject=name,
+        next_step=f"See how with: sealift job show {name}",
     )
 
 
@@ -424,12 +425,13 @@ def _row(number: int) -> str:
 
 def _died(number: int) -> Problem:
     """What to say of a job whose attempts all ended, the last one without a word."""
+    name = job_id(number)
     return Problem(
         code="job-set-aside",
         what=f"It was begun {MOST_ATTEMPTS} times, and the process at work at it ended without an "
         "answer.",
-        subject=job_id(number),
+        subject=name,
         next="Look into the log files of the workers: memory that ran out is the usual reason. "
-        f"Then: sealift job retry {job_id(number)}",
+        f"Then: sealift job retry {name}",
         final=True,
     )
