@@ -49,6 +49,7 @@ OF_OURS = {
     ("home_locks.py", "os.getpid()"),
     ("key_owners.py", "owner.name"),
     ("reactivation.py", "model"),
+    ("records.py", "name"),
     ("showing.py", "place.model"),
     ("teams.py", "name"),
     ("guide.py", "stewards"),
