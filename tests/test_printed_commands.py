@@ -244,7 +244,6 @@ def _unknown(one: Printed) -> list[str]:
 def test_g1_223_every_command_that_is_printed_is_there_with_its_options() -> None:
     printed = _all_printed()
     assert len(printed) > 150
-    # The commands of jobs come after their rows; each is taken out here with the step that makes it.
     assert {wrong for one in printed for wrong in _unknown(one)} == COMING
 
 
