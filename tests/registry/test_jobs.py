@@ -132,6 +132,12 @@ def test_g3_03_a_job_whose_process_dies_each_time_is_set_aside(hub: Hub) -> None
     assert end.problem.code == "job-set-aside"
 
 
+def test_g3_03_an_error_is_kept_with_the_exit_code_of_its_command(hub: Hub) -> None:
+    problem = records.problem_of(NotFoundError("no-version", "There is none."), final=True)
+    assert shape.read(Problem, shape.write(problem), what="it") == problem
+    assert problem.exit_code == 3
+
+
 def test_g3_03_what_failed_waits_and_a_clock_that_was_set_back_keeps_it_no_longer(hub: Hub) -> None:
     job = asked(hub)
     attempt = records.begin(hub, job.number, "w", HERE)

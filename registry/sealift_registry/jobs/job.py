@@ -117,6 +117,7 @@ class Problem:
         subject: what it is about.
         next: what to do.
         final: whether the same again would fail the same.
+        exit_code: with which a command would end (docs/reference/exit-codes.md).
     """
 
     code: Name
@@ -124,6 +125,7 @@ class Problem:
     subject: str
     next: str
     final: bool
+    exit_code: Count = 1
 
 
 @dataclass(frozen=True)

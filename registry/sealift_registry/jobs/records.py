@@ -369,7 +369,7 @@ def check_may_record(connection: Connection, attempt: Attempt) -> None:
 
 def problem_of(bad: SealiftError, *, final: bool) -> Problem:
     """An error as it is kept."""
-    return Problem(bad.code, bad.what, bad.subject, bad.advice, final)
+    return Problem(bad.code, bad.what, bad.subject, bad.advice, final, bad.exit_code)
 
 
 def ended(number: int) -> EndedError:
