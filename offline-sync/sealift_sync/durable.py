@@ -47,6 +47,24 @@ def write(path: Path, data: bytes, *, mode: int = file_access.FILE) -> None:
         raise unwritable(path, bad) from bad
 
 
+def flush_tree(folder: Path) -> None:
+    """Make all that lies below `folder` durable: its files, then the names of each folder.
+
+    Raises:
+        OSError: it could not.
+    """
+    for at, _, names in os.walk(folder, topdown=False, onerror=_raised):
+        for path in (Path(at, name) for name in names):
+            if not path.is_symlink() and path.is_file():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+        flush_folder(Path(at))
+
+
+def _raised(bad: OSError) -> None:
+    raise bad
+
+
 class Unflushed:
     """New files, flushed some dozens at a time: one by one, after the whole file system is.
 

@@ -27,6 +27,7 @@ from sealift_registry.delivery.exports import Exported
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.intake.ingest import Ingested
 from sealift_registry.intake.onnx_source import OnnxSource
+from sealift_registry.jobs.plain import in_foreground
 from sealift_registry.promotion.status import PromotionStatus
 from sealift_registry.trust import founding, teams
 from sealift_registry.trust.online_keys import NAMES
@@ -65,6 +66,12 @@ STAGE = "production"
 PASSPHRASE = "correct horse"
 Loose = Any
 """Whatever a test hands over; a wrong thing, more often than not."""
+
+
+def converted(app: App, ref: VersionRef, target: str) -> Built:
+    """The variant, built with nothing kept of a run that is cut short."""
+    with in_foreground(app.hub.home.work, quiet) as steps:
+        return app.conversion.convert(ref, target, "tester", steps)
 
 
 def quiet(_subject: str, _done: int, _total: int) -> None:
@@ -203,7 +210,7 @@ class Acme:
         return path if path.exists() else models.tiny_goldens(path, seed)
 
     def convert(self, number: int = 1, target: str = TARGET) -> Built:
-        return self.app.conversion.convert(version(number), target, "tester", quiet)
+        return converted(self.app, version(number), target)
 
     def request(self, number: int = 1, stage: str = STAGE, by: str = REQUESTER) -> int:
         return self.asked(number, stage, by)

@@ -21,7 +21,7 @@ from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_registry.workers.channel import Progress
 from sealift_sync.blobs import BlobFolder
 from tests.blob_faults import spoil
-from tests.registry.hub_fixture import TARGET, Acme, copied, quiet
+from tests.registry.hub_fixture import TARGET, Acme, converted, copied, quiet
 from tests.registry.test_g1_19_blob_commands import Capsys, Commands, on_s3
 from tests.servers.seaweed import S3Server, seaweed
 
@@ -48,7 +48,7 @@ def built(
     """A hub with a model whose variant is another file than its source."""
     acme = copied(founded, tmp_path_factory.mktemp("built"))
     ingested(acme, trained, goldens=True)
-    acme.app.conversion.convert(VersionRef("vision", "digits", 1), TARGET, "tester", quiet)
+    converted(acme.app, VersionRef("vision", "digits", 1), TARGET)
     acme.close()
     return acme.folder
 

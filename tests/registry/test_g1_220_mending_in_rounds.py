@@ -18,7 +18,7 @@ from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_sync.blobs import BlobFolder, Fault
 from sealift_sync.durable import Progress
 from tests.blob_faults import spoil
-from tests.registry.hub_fixture import TARGET, Acme, copied, quiet
+from tests.registry.hub_fixture import TARGET, Acme, converted, copied
 from tests.registry.test_g1_19_blob_commands import Capsys, Commands, on_s3
 from tests.registry.test_g1_182_what_brings_it_back import ingested, some_of_each
 from tests.servers.hostile_s3 import Answer, Request, hostile, said
@@ -34,7 +34,7 @@ def built(
     """A hub with a model and a variant of it."""
     acme = copied(founded, tmp_path_factory.mktemp("built"))
     ingested(acme, trained, goldens=True)
-    acme.app.conversion.convert(VersionRef("vision", "digits", 1), TARGET, "tester", quiet)
+    converted(acme.app, VersionRef("vision", "digits", 1), TARGET)
     acme.close()
     return acme.folder
 

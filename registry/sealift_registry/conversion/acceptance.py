@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog
+from sealift_registry.catalog.logged import BUILT
 from sealift_registry.catalog.storing import store_manifest, store_opened
 from sealift_registry.conversion import result_rules
 from sealift_registry.conversion.build_result import (
@@ -30,6 +31,7 @@ from sealift_registry.conversion.refused import REFUSED, RESULT_TERM, is_known, 
 from sealift_registry.conversion.result_rules import ANEW, Judged
 from sealift_registry.conversion.work_order import WorkOrder
 from sealift_registry.frameworks.supported import as_it_is
+from sealift_registry.jobs.records import said_before
 from sealift_registry.proof.models import ModelFile
 from sealift_registry.proof.picture import picture
 from sealift_registry.proof.proof_report import ProofReport
@@ -48,6 +50,8 @@ from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.check_rows import LARGEST, unpack
 
+MEASURED = "variant.measured"
+"""The type of the entry of a variant that was there."""
 MOST_EVIDENCE = 8
 """Statements of a result; there are four kinds."""
 
@@ -109,7 +113,11 @@ def accept(hub: Hub, folder: Path, orders: Orders, actor: str, *, carried: bool 
     if judged.said.refusal is not None:
         machine, why = judged.machine.name, judged.said.refusal
         bad = why.as_told_by(machine, judged.said.artifact) if carried else why.error()
-        raise taking.refused(judged, bad)
+        is_new = taking.refused(judged, bad)
+        if is_new or not carried:
+            raise bad
+        known = f"{bad.what} This result was taken in before, and adds nothing."
+        raise RefusedError(bad.code, known, subject=bad.subject, next_step=bad.next_step)
     done = taking.taken(judged)
     if not carried:
         return done
@@ -155,27 +163,28 @@ class _Taking:
         )
         return tuple(ModelFile(one.path, one.size, one.sha256) for one in manifest.files)
 
-    def refused(self, judged: Judged, bad: RefusedError) -> RefusedError:
-        """What is to be told of a result of no variant, which is logged unless it says nothing new.
+    def refused(self, judged: Judged, bad: RefusedError) -> bool:
+        """Log a result of no variant; False where it says nothing new.
 
-        One that is replayed adds nothing; nor does one of an order to build what was built since.
+        One that is replayed adds nothing; nor does one of an order to build what was built since,
+        which is refused itself.
         """
         path, digest = judged.order.path, judged.digest
+        data = refusal(path, judged.order.goldens, bad)
 
         def action(connection: Connection) -> tuple[Entry, None]:
             if judged.order.existing is None and Catalog(connection).artifact(path) is not None:
                 raise _overtaken(judged)
-            if is_known(connection, digest):
+            again = said_before(self.hub, connection, (REFUSED,), lambda said: data == said)
+            if again is not None or is_known(connection, digest):
                 raise _KnownRefusalError
-            data = refusal(path, judged.order.goldens, bad)
             return self.entry(REFUSED, self.actor, judged, data, {RESULT_TERM: digest}), None
 
         try:
             self.hub.commit(action)
         except _KnownRefusalError:
-            known = f"{bad.what} This result was taken in before, and adds nothing."
-            return RefusedError(bad.code, known, subject=bad.subject, next_step=bad.next_step)
-        return bad
+            return False
+        return True
 
     def taken(self, judged: Judged) -> Accepted:
         """(6) Its files, hashed while they are copied; then rows and entry, or neither.
@@ -259,7 +268,7 @@ class _Taking:
                 "goldens": said.goldens,
                 "evidence": {one.predicate.kind: one.sha256 for one in judged.evidence},
             }
-            return self.entry("variant.built", self.actor, judged, data), row
+            return self.entry(BUILT, self.actor, judged, data), row
 
         try:
             return Accepted(self.hub.commit(action).result, new=True, untried=said.untried)
@@ -287,7 +296,7 @@ class _Taking:
                 "verdict": "" if judged.report is None else judged.report.verdict,
                 "goldens": said.goldens,
             }
-            return self.entry("variant.measured", judged.machine.name, judged, data), row
+            return self.entry(MEASURED, judged.machine.name, judged, data), row
 
         try:
             row = self.hub.commit(action).result

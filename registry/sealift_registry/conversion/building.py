@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest, newest
 from sealift_registry.catalog.findings import Finding
+from sealift_registry.catalog.logged import BUILT
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import store_manifest, store_opened
-from sealift_registry.conversion.acceptance import Accepted, accept
+from sealift_registry.conversion.acceptance import MEASURED, Accepted, accept
 from sealift_registry.conversion.build_result import (
     BUILDER,
     CHECK_ROWS,
@@ -26,16 +28,20 @@ from sealift_registry.conversion.build_run import Machine, run
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.trying import Runtimes, untried
 from sealift_registry.conversion.work_order import OrderedSource, WorkOrder
+from sealift_registry.frameworks.supported import as_it_is
+from sealift_registry.jobs.records import said_before
+from sealift_registry.jobs.steps import Made, Steps, product
 from sealift_registry.proof.models import ModelFile
+from sealift_registry.proof.proof_report import ProofReport
 from sealift_registry.runtimes.runtimes_report import KIND as RUNTIMES
 from sealift_registry.runtimes.runtimes_report import by_release
-from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.machines import own_machine
 from sealift_registry.trust.repository import Repository
-from sealift_registry.workers.channel import Progress
-from sealift_signing import disk, statements
+from sealift_registry.trust.signed_log import Data
+from sealift_signing import canonical, disk, shape, statements
+from sealift_signing.canonical import Json
 from sealift_signing.errors import NotFoundError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.statements import Evidence, Signed
@@ -114,13 +120,12 @@ class Builder:
         self._scan_folder = scan_folder
         self._hardware_targets = hardware_targets
 
-    def convert(
-        self, ref: VersionRef, hardware_target: str, actor: str, progress: Progress
-    ) -> Built:
+    def convert(self, ref: VersionRef, hardware_target: str, actor: str, steps: Steps) -> Built:
         """Build the variant of `ref` for a hardware target; built before, nothing is done.
 
         Where the goldens changed since, or a release that is promised can be tried only now, the
-        variant is measured anew.
+        variant is measured anew. What a run that was killed had built is taken in by the next one,
+        as long as that would build the same.
 
         Raises:
             NotFoundError: no such version or hardware target, or no goldens yet.
@@ -133,12 +138,45 @@ class Builder:
         plan = self._planned(ref, target)
         lacking = self._lacking(plan, target)
         if plan.existing is not None and plan.measured and lacking is not None:
-            return self._built(plan.existing, lacking, new=False)
+            return self._there(plan, plan.existing, lacking)
         order, machine = self._order(plan, target), self._machine()
-        with workspace(self._hub.home.work) as work:
-            run(order, self._hub.home.blobs, work, machine, progress)
-            done = accept(self._hub, work, lambda _: [order], actor, carried=False)
-        return self._taken(done)
+
+        def build(into: Path) -> Made:
+            run(order, self._hub.home.blobs, into, machine, steps.progress)
+            return {}
+
+        result, _ = product(steps, "build", build, of=self._made_of(order, machine))
+        # No step of its own: what is recorded of it is in the hub's rows, and is found there.
+        return self._taken(accept(self._hub, result, lambda _: [order], actor, carried=False))
+
+    def _made_of(self, order: WorkOrder, machine: Machine) -> str:
+        """What a result is made of: the order, the keys, and where releases can be tried."""
+        keys = sorted(str(one.public_key.keyid) for one in machine.signers.values())
+        asked = self._runtimes.promise(order.hardware_target)
+        tried = [] if asked is None else self._runtimes.triable(asked.ends)
+        said: Json = [order.digest(), machine.name, keys, [str(one) for one in tried]]
+        return sha256(canonical.encode(said)).hexdigest()
+
+    def _there(self, plan: _Plan, row: ArtifactRow, lacking: tuple[str, ...]) -> Built:
+        """A variant that is there; as whoever made it answers, where a killed attempt at this did.
+
+        Raises:
+            RefusedError: that attempt measured it, and it is not faithful.
+        """
+
+        def about(data: Data) -> bool:
+            return data.get("artifact") == str(row.path)
+
+        with self._hub.reading() as connection:
+            ours = said_before(self._hub, connection, (BUILT, MEASURED), about)
+        if ours is not None and ours.get("verdict", "pass") != "pass" and plan.parity is not None:
+            details = {**plan.parity.predicate.details}
+            details.pop("picture", None)
+            report = shape.from_json(ProofReport, details, what=f"the proof of {row.path}")
+            bad = report.refusal(as_it_is=as_it_is(plan.scan["format"]))
+            if bad is not None:
+                raise bad
+        return self._built(row, lacking, new=ours is not None and "recipe" in ours)
 
     def order(self, ref: VersionRef, hardware_target: str) -> WorkOrder:
         """The work order for the variant of `ref`, to be run anywhere (`work_order.write_order`).

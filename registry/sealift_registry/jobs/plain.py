@@ -49,6 +49,11 @@ class PlainSteps:
         """Of this work."""
         return self._folder
 
+    @property
+    def keeps(self) -> bool:
+        """As `Steps.keeps`."""
+        return self._keeps
+
     def step(self, name: str, make: Callable[[], Made], *, of: str = "") -> Made:
         """As `Steps.step`."""
         known = self._record.get(name)

@@ -13,9 +13,10 @@ that was suspended, or cut off, and comes back, is refused by that, whatever it 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version as package_version
 
 from sqlalchemy import Connection, func, insert, select
@@ -267,6 +268,36 @@ def begin(hub: Hub, number: int, worker: str, here: Host) -> Attempt:
             return made
     finish(hub, number, "set-aside", problem=_died(number), attempt=None)
     raise ended(number)
+
+
+def at_work(hub: Hub, attempt: Attempt) -> Hub:
+    """`hub` for whoever works at a job: it commits as long as the attempt may record something.
+
+    Each of its entries is found by the job, too.
+    """
+    guard = partial(check_may_record, attempt=attempt)
+    return replace(hub, guard=guard, job=job_id(attempt.job))
+
+
+def said_before(
+    hub: Hub,
+    connection: Connection,
+    types: tuple[str, ...],
+    speaks: Callable[[signed_log.Data], bool],
+) -> signed_log.Data | None:
+    """The newest entry of these types that the job at work made before and `speaks` is true of.
+
+    An attempt that was ended after its commit, and before anybody was told, is followed by one that
+    finds everything done: it answers what the first would have. None where no job is at work.
+
+    Raises:
+        FailedError: the log is not the one that was signed.
+    """
+    if not hub.job:
+        return None
+    named = ("job", hub.job)
+    found = signed_log.newest(connection, types, named, lambda _, data: speaks(data))
+    return None if found is None else found[1]
 
 
 def set_back(hub: Hub, attempt: Attempt, problem: Problem) -> Setback:

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Protocol
 
 from sealift_signing.canonical import Json
+from sealift_sync import durable
 
 Made = dict[str, Json]
 """What a step answers: a JSON object, small, with no secret in it."""
 
 _PART = ".part"
+_SHORT = 16
+"""Of a digest, in the name of a folder."""
 
 
 class Steps(Protocol):
@@ -26,6 +29,11 @@ class Steps(Protocol):
     @property
     def folder(self) -> Path:
         """A folder of this work's own on this host; what lies there may be gone the next time."""
+        ...
+
+    @property
+    def keeps(self) -> bool:
+        """Whether another process may go on with what lies there."""
         ...
 
     def step(self, name: str, make: Callable[[], Made], *, of: str = "") -> Made:
@@ -49,18 +57,29 @@ def product(
 ) -> tuple[Path, Made]:
     """The folder that a step fills, and what the step answers.
 
-    Where the answer is recorded and the folder is not there (another host had it, or it was swept),
-    it is filled again, and what was recorded stays the answer.
+    Where the answer is recorded and the folder is not there (another host had it, it was swept, or
+    it was made of something else), it is filled again, and what was recorded stays the answer.
+    What another process may go on with is on the disk before the step is finished.
+
+    Raises:
+        FailedError: it could not be written.
     """
-    folder = steps.folder / name
+    folder = steps.folder / (f"{name}-{of[:_SHORT]}" if of else name)
 
     def fill() -> Made:
         part = folder.with_name(folder.name + _PART)
         for left in (part, folder):
             shutil.rmtree(left, ignore_errors=True)
-        part.mkdir(parents=True)
-        made = make(part)
-        part.rename(folder)
+        try:
+            part.mkdir(parents=True)
+            made = make(part)
+            if steps.keeps:
+                durable.flush_tree(part)
+            part.rename(folder)
+            if steps.keeps:
+                durable.flush_folder(folder.parent)
+        except OSError as bad:
+            raise durable.unwritable(folder, bad) from bad
         return made
 
     said = steps.step(name, fill, of=of)

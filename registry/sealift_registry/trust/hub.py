@@ -51,6 +51,7 @@ class Hub:
         online: its own keys.
         guard: asked first within every action, which it refuses by raising: of a hub that an
             attempt at a job was given, whether that attempt may still record anything.
+        job: the id of that job, by which each of its entries is found; empty for no job.
     """
 
     home: Home
@@ -58,6 +59,7 @@ class Hub:
     log: AuditLog
     online: OnlineKeys
     guard: Callable[[Connection], None] | None = None
+    job: str = ""
 
     @property
     def engine(self) -> Engine:
@@ -134,6 +136,9 @@ class Hub:
             if self.guard is not None:
                 self.guard(connection)
             entry, result = action(connection)
+            if self.job:
+                found_by = dict.fromkeys((*entry.terms, Term("job", self.job)))
+                entry = replace(entry, terms=tuple(found_by))
             published = connection.info.pop(_PUBLISHED, {})
             versions.update({role: one.signed.version for role, one in published.items()})
             return with_terms(with_published(entry, published)), result
