@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 SCHEMA = "sealift"
-"""Where everything of ours lies in a database on PostgreSQL."""
+"""Where the hub's rows lie in a database on PostgreSQL."""
+JOBS_SCHEMA = "sealift_jobs"
+"""Where the engine's lie: what it forgets, the hub's rows ask for again."""
 
 _HERE = Path(__file__).parent
 

@@ -27,25 +27,40 @@ class StoppedError(BaseException):
     """
 
 
+class TakenError(StoppedError):
+    """Raised out of a step: the job is forgotten, or others took this worker for dead and have it.
+
+    Nothing that this body does is recorded any more, and it is to end. `Engine.again` changes
+    nothing then: the job is not stopped.
+    """
+
+
 class Recorder(Protocol):
     """The finished steps of one job."""
 
     def step(self, name: str, make: Callable[[], Made]) -> Made:
         """What the step answered when it was finished; else what `make` does now, recorded.
 
+        To be called in the thread in which the body was. What `make` raises is raised, and not
+        recorded.
+
         Raises:
             StepsDifferError: what is recorded is of other steps: other software made them.
+            TakenError: the job is not this worker's any more.
         """
         ...
 
 
 class StepsDifferError(Exception):
-    """A job was begun by software with other steps: it is rewound, and done from the start."""
+    """A job was begun by software with other steps: let it pass, and it is done from the start.
+
+    Where a body raises it, the engine forgets the finished steps and puts the job back at once.
+    """
 
 
 Body = Callable[[str, Recorder], None]
-"""Does the job of this key, in a thread of the engine's. Whatever it raises but `StoppedError`, the
-job is over for the engine: how it ended is in the hub's rows before the body returns."""
+"""Does the job of this key, in a thread of the engine's. Unless it raises `StoppedError` or
+`StepsDifferError`, the job is over for the engine; how it ended is in the hub's rows before."""
 
 
 @dataclass(frozen=True)

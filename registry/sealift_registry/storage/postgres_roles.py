@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from sealift_migrations import SCHEMA
+from sealift_migrations import JOBS_SCHEMA, SCHEMA
 from sealift_migrations.table_rules import ADDED, VERSION_TABLE
 
 DEFAULTS = ", ".join(sorted(ADDED.privileges))
@@ -70,6 +70,13 @@ def steps(roles: Roles) -> Iterator[Step]:
     yield Step("", f"ALTER SCHEMA {SCHEMA} OWNER TO {owner}")
     yield Step("", f"REVOKE ALL ON SCHEMA {SCHEMA} FROM PUBLIC, {application}")
     yield Step("", f"GRANT USAGE ON SCHEMA {SCHEMA} TO {migrator}, {application}")
+    yield Step(
+        "The schema of the engine that keeps jobs: its rows are changed and removed, too.",
+        f"CREATE SCHEMA IF NOT EXISTS {JOBS_SCHEMA} AUTHORIZATION {owner}",
+    )
+    yield Step("", f"ALTER SCHEMA {JOBS_SCHEMA} OWNER TO {owner}")
+    yield Step("", f"REVOKE ALL ON SCHEMA {JOBS_SCHEMA} FROM PUBLIC, {application}")
+    yield Step("", f"GRANT USAGE ON SCHEMA {JOBS_SCHEMA} TO {migrator}, {application}")
     yield Step("", _version_read_by(roles.migrator))
     default = f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {SCHEMA}"
     yield Step(

@@ -58,6 +58,7 @@ SLOW_STATEMENT = "60s"
 _ALONE = "sealift_alone"
 """Execution option of a connection that is to keep its session; and of that session the process."""
 CONNECTIONS, MORE_CONNECTIONS = 5, 10
+FEW_CONNECTIONS = 2
 """That a process keeps open, and that it opens besides when many things are asked at once."""
 PAUSE = 0.1
 """Seconds between two tries for a lock that is to be ours for long."""
@@ -128,6 +129,35 @@ def open_sessions(url: URL) -> Engine:
     engine = create_engine(driver, poolclass=NullPool, connect_args=_connecting(url))
     event.listen(engine, "do_connect", _connect)
     return engine
+
+
+def open_beside(url: URL) -> Engine:
+    """An engine for tables in the same database that are not the hub's, and small beside its own.
+
+    Each statement names their schema. A transaction that stops in the middle holds its rows no
+    longer than a writer's does.
+    """
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_size=FEW_CONNECTIONS,
+        max_overflow=MORE_CONNECTIONS,
+        pool_timeout=UNTIL_FREE,
+        hide_parameters=True,
+        connect_args=_connecting(url),
+    )
+    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "connect", _with_limits)
+    return engine
+
+
+def _with_limits(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_WRITER}'")
+    cursor.execute(f"SET statement_timeout = '{SLOW_STATEMENT}'")
+    cursor.close()
+    connection.commit()  # or the pool would take it back with what it rolls back
 
 
 def _connecting(url: URL) -> dict[str, Any]:
