@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from dbos._error import DBOSInitializationError
 from sqlalchemy import inspect
 
@@ -12,11 +14,12 @@ from sealift_migrations import JOBS_SCHEMA
 from sealift_registry.jobs import dbos_tables
 from sealift_registry.jobs.dbos_liveness import LEASE, Leases
 from sealift_registry.jobs.dbos_place import Place
+from sealift_registry.storage.database import Database
 from sealift_registry.storage.postgresql import PostgresDatabase, open_beside
 from sealift_signing.errors import FailedError
 
 
-def shared(hub: PostgresDatabase, lease: float = LEASE) -> Place:
+def shared(hub: Database, lease: float = LEASE) -> Place:
     """The engine's rows at the server of this database.
 
     Args:
@@ -26,7 +29,7 @@ def shared(hub: PostgresDatabase, lease: float = LEASE) -> Place:
     Raises:
         FailedError: the server cannot be reached, or the tables are not there, or are older.
     """
-    database = open_beside(hub.url)
+    database = open_beside(cast("PostgresDatabase", hub).url)
     schema = JOBS_SCHEMA
     leases = Leases(database.execution_options(schema_translate_map={None: schema}), lease)
     place = Place(database, schema, hub.where, leases, hub.in_words, database.dispose)

@@ -5,7 +5,7 @@ Nothing but this loads one: it takes most of a second, and needs what not everyb
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.home import Home
@@ -14,7 +14,6 @@ from sealift_signing.errors import FailedError
 
 if TYPE_CHECKING:
     from sealift_registry.jobs.engine import Engine
-    from sealift_registry.storage.postgresql import PostgresDatabase
 
 
 def open_engine(home: Home, database: Database) -> Engine:
@@ -40,4 +39,4 @@ def open_engine(home: Home, database: Database) -> Engine:
         return DbosEngine(embedded(home.root), this_host(home.root))
     from sealift_registry.jobs.dbos_shared import shared
 
-    return DbosEngine(shared(cast("PostgresDatabase", database)), this_host(home.root))
+    return DbosEngine(shared(database), this_host(home.root))
