@@ -15,6 +15,7 @@ import pytest
 
 from sealift_signing.command_start import seldom_look_for_garbage
 from tests import stores
+from tests.cheap_clients import cheap_clients
 from tests.cheap_keys import cheap_keys
 from tests.cheap_signatures import cheap_signatures
 from tests.engines import Apart, Shared
@@ -79,6 +80,14 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Three workers on two cores, where tests wait for servers and programs half of their time."""
+    waiting = config.getoption("--engines") != EMBEDDED or config.option.markexpr == "system"
+    every = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
+    return -(-len(every(0)) * 3 // 2) if waiting else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Give a test, and whatever it starts, a PATH of the programs that are declared for it."""
@@ -122,6 +131,13 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_keys_and_signatures() -> Iterator[None]:
     with cheap_keys(), cheap_signatures():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_clients(pytestconfig: pytest.Config) -> Iterator[None]:
+    embedded = pytestconfig.getoption("--engines") == EMBEDDED
+    with nullcontext() if embedded else cheap_clients():
         yield
 
 

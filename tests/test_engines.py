@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from boto3.session import Session
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -15,6 +16,7 @@ from sealift_registry.storage.opening import database_of
 from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_registry.trust import founding
 from tests import stores
+from tests.cheap_clients import cheap_clients
 from tests.engines import ALONE, HERE, ITSELF, ROOMS, SHARED, listed, starts_servers
 
 
@@ -84,6 +86,21 @@ def test_g1_73_a_hub_in_its_home_is_an_error_there(on_servers: None, tmp_path: P
         database.engine  # noqa: B018 - it is opened
     with pytest.raises(AssertionError, match="is to be kept on a server"):
         Home(tmp_path, Settings()).blobs  # noqa: B018 - likewise
+
+
+def test_cheap_clients_share_what_botocore_knows_and_no_credentials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = []
+    for name in ("one", "other"):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", name)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", name)
+        with cheap_clients():
+            sessions = [Session(), Session()]
+        names += [session.get_credentials().access_key for session in sessions]
+        assert sessions[0]._loader is sessions[1]._loader
+        assert Session()._loader is not sessions[0]._loader
+    assert names == ["one", "one", "other", "other"]
 
 
 @pytest.mark.parametrize(
