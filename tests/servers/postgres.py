@@ -47,6 +47,10 @@ from sealift_registry.storage.postgresql import open_postgres
 STARTS_WITHIN = 60
 """Seconds; also how long it may take to end."""
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - made by mkdtemp, for nobody else
+ROOM = 4 * 1024**3
+"""Bytes that must be free there: a container has 64 MiB, and each worker has a server."""
+
 ADMINISTRATOR = "postgres"
 NOBODY = "nobody"
 
@@ -233,11 +237,12 @@ def starting(
     """A server of one's own.
 
     Args:
-        fsync: what is committed is on the disk, as in earnest.
+        fsync: what is committed is on the disk, as in earnest; otherwise it is in memory, where
+            there is room for it.
         loopback: it listens on a free port of 127.0.0.1, too.
         settings: of postgresql.conf.
     """
-    folder = Path(tempfile.mkdtemp(prefix="sealift-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="sealift-pg-", dir=None if fsync else _memory()))
     server = PostgresServer(folder, {**_SETTINGS, "unix_socket_directories": str(folder)})
     with _kept(server):
         if os.geteuid() == 0:
@@ -252,6 +257,12 @@ def starting(
             file.writelines(lines)
         server.start()
         yield server
+
+
+def _memory() -> Path | None:
+    """A file system without a disk, where there is room: a database is made of 300 files."""
+    there = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM
+    return MEMORY if there else None
 
 
 @contextmanager
