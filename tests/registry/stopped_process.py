@@ -30,9 +30,13 @@ def main(url: str, key: str, number: int, limit: str) -> None:
     append = Appender.append
 
     def slow(
-        self: Appender, connection: Connection, written: Sequence[tuple[Entry, bytes]]
+        self: Appender,
+        connection: Connection,
+        written: Sequence[tuple[Entry, bytes]],
+        *,
+        replaces_key: bool = False,
     ) -> Growth:
-        grown = append(self, connection, written)
+        grown = append(self, connection, written, replaces_key=replaces_key)
         print("holding", flush=True)  # noqa: T201
         sys.stdin.readline()
         return grown

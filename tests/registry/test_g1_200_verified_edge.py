@@ -44,7 +44,7 @@ def asked(act: Callable[[Connection, Vouch], Any]) -> Callable[[App], Any]:
     def ask(app: App) -> Any:  # noqa: ANN401 - whatever it gives
         keys = log_keys(app.hub)
         with app.hub.reading() as connection:
-            return act(connection, Vouch(keys.key, keys.origin, lambda: keys.former))
+            return act(connection, Vouch(keys.key, keys.origin))
 
     return ask
 

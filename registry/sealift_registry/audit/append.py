@@ -12,12 +12,12 @@ from sqlalchemy import Connection, func, insert, select
 
 from sealift_registry.audit import restored_backup
 from sealift_registry.audit.admission import Admission
-from sealift_registry.audit.edge import Edge, Vouch, check_stored, signed, signed_by, verified
+from sealift_registry.audit.edge import Edge, Former, Vouch, check_stored, signed, verified
 from sealift_registry.audit.newest_checkpoint import Kept, LostError, NewestCheckpoint
 from sealift_registry.audit.signed_moves import StillHere
 from sealift_registry.audit.stored_hashes import damaged, stored_hashes
 from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile
-from sealift_signing.errors import FailedError, SealiftError
+from sealift_signing.errors import SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
@@ -26,7 +26,7 @@ from sealift_signing.transparency.entry_columns import derive
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.growth import Growth, grow
 
-Former = Callable[[Connection, PublicKey], Iterable[PublicKey]]
+Follows = Callable[[Connection, PublicKey], Former]
 """Gives the keys that a log's key follows."""
 Check = Callable[[Connection, PublicKey], None]
 """Refuses a key that is not the log's any more."""
@@ -36,7 +36,8 @@ class Appender:
     """Numbers and hashes entries, extends the tree and signs its checkpoint, all as rows.
 
     `blobs` is where this process keeps blobs. `check` is asked of its key wherever another process
-    has written since: the key may have been replaced. Only who founds a hub `begins` a log.
+    has written since, or an entry here gave the log another: it may have been replaced. Only who
+    founds a hub `begins` a log.
 
     Attributes:
         is_stale: the key was; another one must be opened.
@@ -46,7 +47,7 @@ class Appender:
         self,
         signer: Signer,
         origin: str,
-        former: Former = lambda _, __: (),
+        former: Follows = lambda _, __: Former(),
         blobs: str | None = None,
         home: NewestCheckpoint | None = None,
         check: Check | None = None,
@@ -78,23 +79,30 @@ class Appender:
             FailedError: the key is not the log's any more.
             FailedError: what others have written since is not what was signed.
         """
-        follows = partial(self._former, connection, self._key)
+        follows = partial(self._follows, connection)
         if self._home is not None:
             kept = self._home.newest(self._key, self._origin, follows)
             if kept is not None and not restored_backup.knows(connection, kept):
                 raise LostError(kept)
-        if self._check is not None and _size(connection) != self._own.size:
-            try:
-                self._check(connection, self._key)
-            except FailedError:
-                self.is_stale = True
-                raise
+        if self._check is not None and (self.is_stale or _size(connection) != self._own.size):
+            self._check_key(self._check, connection)
             self._still_here.forget()
-            self._verify(connection)
+            if self._home is not None:
+                self._verify(connection)
         if self._home is not None:
             self._home.check_ours(self._key, self._origin, follows)
         moved = self._still_here.refusal(connection, partial(self._end, connection), self._blobs)
         return Admission(connection, self._key, self._origin, stated, moved)
+
+    def _check_key(self, check: Check, connection: Connection) -> None:
+        """Check that the key is the log's still: once another is, a checkpoint by it is a thief's.
+
+        Raises:
+            FailedError: it is not.
+        """
+        self.is_stale = True
+        check(connection, self._key)
+        self.is_stale = False
 
     def _verify(self, connection: Connection) -> None:
         """Check all that this process does not know yet; of a log that has begun."""
@@ -115,8 +123,17 @@ class Appender:
         if self._home is not None and self._signed is not None:
             self._home.keep(self._signed, self._key, self._origin)
 
-    def append(self, connection: Connection, written: Sequence[tuple[Entry, bytes]]) -> Growth:
+    def append(
+        self,
+        connection: Connection,
+        written: Sequence[tuple[Entry, bytes]],
+        *,
+        replaces_key: bool = False,
+    ) -> Growth:
         """Insert these entries, each with its body, at the end of the log.
+
+        `replaces_key` is whether one of them gives the log another key: this one signs that commit,
+        and nothing after it.
 
         Raises:
             FailedError: the log's newest checkpoint is not one that this log's key signed.
@@ -138,6 +155,7 @@ class Appender:
             },
         )
         self._own, self._signed = growth.frontier, Kept(note, said)
+        self.is_stale = replaces_key
         return growth
 
     def _edge(self, connection: Connection) -> Frontier:
@@ -154,13 +172,17 @@ class Appender:
             return Frontier()
         try:
             found = Frontier.decode(row.size, row.frontier)
-            if found != self._own:
-                said = signed_by(bytes(row.note), self._vouch(connection))
-                if (said.size, said.root) != (found.size, found.root):
-                    raise damaged("its size or root is not the one that was signed")
         except SealiftError as bad:
             raise damaged(bad.what.rstrip(".")) from bad
+        known = {(self._own.size, self._own.root), self._verified}
+        if (found.size, found.root) not in known and (
+            signed(connection, self._vouch(connection)) != (found.size, found.root)
+        ):
+            raise damaged("its frontier is not the one that was signed")
         return found
+
+    def _follows(self, connection: Connection) -> Iterable[PublicKey]:
+        return self._former(connection, self._key).keys
 
     def _vouch(self, connection: Connection) -> Vouch:
         return Vouch(self._key, self._origin, partial(self._former, connection, self._key))

@@ -58,7 +58,7 @@ class PendingAction(Generic[T]):
 
     def __init__(self, action: Action[T], *, replaces_key: bool = False) -> None:
         self._action = action
-        self._replaces_key = replaces_key
+        self.replaces_key = replaces_key
         self.answer: Future[Committed[T]] = Future()
 
     def run(self, connection: Connection, admission: Admission, savepoint: Savepoint) -> Done[T]:
@@ -66,7 +66,7 @@ class PendingAction(Generic[T]):
         transaction = connection.get_transaction()
         savepoint.set()
         try:
-            admission.check_may_write(replaces_key=self._replaces_key)
+            admission.check_may_write(replaces_key=self.replaces_key)
             entry, result = self._action(connection)
             admission.check_date(entry)
             done = Done(self, entry, body_of(entry), result)
@@ -228,7 +228,11 @@ def _run(
     if not logged:
         transaction.rollback()
         return answers
-    growth = appender.append(connection, [(entry, item.body) for item, entry in logged])
+    growth = appender.append(
+        connection,
+        [(entry, item.body) for item, entry in logged],
+        replaces_key=any(item.request.replaces_key for item, _ in logged),
+    )
     for row, (item, entry) in zip(growth.rows, logged, strict=True):
         committed = Committed(item.result, row.seq, entry.id, entry.type, growth.frontier.size)
         answers.append((item.request, committed))

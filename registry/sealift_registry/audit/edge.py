@@ -26,19 +26,32 @@ from sealift_signing.transparency.growth import LogRow
 from sealift_signing.transparency.tiles import WIDTH, TiledTree
 
 
-class Vouch(NamedTuple):
-    """Whose signature counts: the log's key, its name, and the keys that it follows."""
-
-    key: PublicKey
-    origin: str
-    former: Callable[[], Iterable[PublicKey]] = tuple
-
-
 class Edge(NamedTuple):
     """The end of a log: how many entries it has, and the root over them."""
 
     size: int
     root: bytes
+
+
+class Former(NamedTuple):
+    """The keys that a log's key follows, and up to where they sign.
+
+    Attributes:
+        keys: they.
+        until: how many entries a log that ends there had after the commit that named today's key;
+            None where no entry of it is that one.
+    """
+
+    keys: Iterable[PublicKey] = ()
+    until: Callable[[Edge], int | None] = lambda _: None
+
+
+class Vouch(NamedTuple):
+    """Whose signature counts: the log's key, its name, and the keys that it follows."""
+
+    key: PublicKey
+    origin: str
+    former: Callable[[], Former] = Former
 
 
 class Under(NamedTuple):
@@ -73,10 +86,15 @@ _HELD = select(log_checkpoint.c.root, _COUNTED).where(log_checkpoint.c.size == _
 
 
 def signed(connection: Connection, vouch: Vouch | None) -> Edge:
-    """The newest checkpoint, if the log's key or one that it follows signed it.
+    """The newest checkpoint, if the log's key signed it.
 
     It is cheap, and enough for who reads the log and signs nothing by it: of the entries the last
     ones are known to be there (`holds`).
+
+    A key that was replaced signs one checkpoint more: over the commit that names the new key, which
+    nothing follows but what that signs. Whoever stole it signs whatever they like, so its word
+    counts there alone, in a log of which all is there: for a moment, or until a hub that was
+    stopped in it is opened.
 
     Raises:
         FailedError: nobody signed it whose word counts, or the entries before it are not there.
@@ -87,29 +105,35 @@ def signed(connection: Connection, vouch: Vouch | None) -> Edge:
     if vouch is None:
         raise damaged("no key of the log is named that could have signed it")
     try:
-        said = signed_by(bytes(row.note), vouch)
+        said, former = _signed_by(bytes(row.note), vouch)
     except SealiftError as bad:
         raise damaged(bad.what.rstrip(".")) from bad
-    if (said.size, said.root) != (row.size, bytes(row.root)):
+    found = Edge(said.size, said.root)
+    if found != Edge(row.size, bytes(row.root)):
         raise damaged("its size or root is not the one that was signed")
-    if not holds(connection, said.size, said.root):
+    if not holds(connection, *found):
         raise damaged(f"of its {said.size} entries not all are there")
-    return Edge(said.size, said.root)
+    if former is not None:
+        check_stored(connection, found)
+        if former.until(found) != found.size:
+            raise damaged("a key that was replaced signed its end")
+    return found
 
 
-def signed_by(note: bytes, vouch: Vouch) -> Checkpoint:
-    """What the log's key signed, or, where that has signed nothing yet, one that it follows.
+def _signed_by(note: bytes, vouch: Vouch) -> tuple[Checkpoint, Former | None]:
+    """What was signed; by the log's key, or else by one of those that it follows, which are given.
 
     Raises:
         RefusedError: none of them did.
         MalformedError: it is no checkpoint.
     """
     try:
-        return checkpoint.verify(note, vouch.key, vouch.origin)
+        return checkpoint.verify(note, vouch.key, vouch.origin), None
     except RefusedError:
-        for key in vouch.former():
+        former = vouch.former()
+        for key in former.keys:
             with suppress(RefusedError):
-                return checkpoint.verify(note, key, vouch.origin)
+                return checkpoint.verify(note, key, vouch.origin), former
         raise
 
 

@@ -22,8 +22,9 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Connection
 
 from sealift_registry.audit import batch
-from sealift_registry.audit.append import Appender, Check, Former, SignerProvider
+from sealift_registry.audit.append import Appender, Check, Follows, SignerProvider
 from sealift_registry.audit.batch import Action, Committed, EntryRequest, PendingAction
+from sealift_registry.audit.edge import Former
 from sealift_registry.audit.newest_checkpoint import NewestCheckpoint
 from sealift_registry.storage.database import Database
 from sealift_signing.errors import FailedError, SealiftError
@@ -72,7 +73,7 @@ class AuditLog:
         signer: SignerProvider,
         origin: str,
         clock: Callable[[], datetime] = utc_now,
-        former: Former = lambda _, __: (),
+        former: Follows = lambda _, __: Former(),
         blobs: str | None = None,
         home: NewestCheckpoint | None = None,
         *,

@@ -109,12 +109,11 @@ def open_at(
         database,
         signer,
         origin,
-        former=key_rotation.followed,
+        former=key_rotation.former,
         blobs=home.blobs_place,
         home=_kept_in(home, database),
     )
-    if database.is_shared:
-        log.check = LogKeyCheck(home.keys)
+    log.check = LogKeyCheck(online)
     hub = Hub(home, database, log, online)
     readiness.notice_lost(hub)
     readiness.learn(hub)

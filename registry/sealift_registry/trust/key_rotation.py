@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from tuf.api.metadata import Root
 
+from sealift_registry.audit import edge
+from sealift_registry.audit.edge import Edge, Former
+from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.storage.writable import is_read_only
 from sealift_registry.trust import catalogs, lost_entries, signed_log, whereabouts
 from sealift_registry.trust.hub import Hub, newest_note
@@ -22,7 +26,7 @@ from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.online_keys import NAMES, OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.unchanged import JUST_NOW
-from sealift_signing import roles
+from sealift_signing import roles, version_links
 from sealift_signing.acts.material import Ask, SetAsideVersion
 from sealift_signing.acts.names import FRESHNESS, MACHINES
 from sealift_signing.acts.rotating import check_hubs, is_hubs
@@ -30,10 +34,13 @@ from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import hub_origin
+from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant
 
 LOG = "log"
 ENTRY = "keys.rotated"
+NAMING = (ENTRY, "role.restored")
+"""The entries that come with a list of the fleet's which names another key of the log."""
 
 
 def wanted(
@@ -186,6 +193,38 @@ def log_signer(online: OnlineKeys, connection: Connection) -> PublicKey:
 def followed(connection: Connection, key: PublicKey) -> tuple[PublicKey, ...]:
     """The keys of the log that `key` follows, the oldest first."""
     return tuple(reversed(tuple(_followed(connection, key))))
+
+
+def former(connection: Connection, key: PublicKey) -> Former:
+    """As `followed`, and up to where those sign: the commit that has the fleet name `key`."""
+    return Former(followed(connection, key), partial(_named, connection))
+
+
+def _named(connection: Connection, end: Edge) -> int | None:
+    """How many entries the log had after the commit that published the fleet's list of today.
+
+    Where a key that was replaced signed last, that is the list which replaced it. By the first of
+    the entries that say so: whoever has that key signs another that says the same.
+    """
+    fleet = Repository(connection).metadata(roles.FLEET)
+    if fleet is None:
+        return None
+    one = version_links.named(fleet)
+    said = {"role": roles.FLEET, "version": one.version, "sha256": one.digest}
+    found = [
+        under.seq for under in edge.entries(connection, end, *NAMING) if _says(under.entry, said)
+    ]
+    c = log_checkpoint.c.size
+    after = select(func.min(c)).where(c > min(found, default=end.size))
+    return connection.execute(after).scalar()
+
+
+def _says(entry: Entry, published: Mapping[str, object]) -> bool:
+    """Whether `published` is among the versions that an entry says were published with it."""
+    data = entry.data if isinstance(entry.data, Mapping) else {}
+    told = data.get("published")
+    versions = told if isinstance(told, Sequence) else ()
+    return any(isinstance(one, Mapping) and published.items() <= one.items() for one in versions)
 
 
 def _followed(connection: Connection, key: PublicKey) -> Iterator[PublicKey]:

@@ -1,13 +1,14 @@
-"""Online keys that another host of this hub has replaced: the old ones sign nothing here.
+"""Online keys that another process has replaced: the old ones sign nothing here.
 
 `sealift key rotate` makes the new key on one host. Another one goes on with what its administrator
-copied there, until the copy is made anew. What TUF's roles and evidence name is told from the key
-file at each signature (`OnlineKeys.signer_for`); the log's signer stays open, and is asked here.
+copied there, until the copy is made anew; a process that runs has the old one open. What TUF's
+roles and evidence name is told from the key file at each signature (`OnlineKeys.signer_for`); the
+log's signer stays open, and is asked here.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
@@ -22,8 +23,9 @@ from sealift_signing.public_key import PublicKey
 class LogKeyCheck:
     """Asked, with the log as others left it, whether a key may still sign it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, online: OnlineKeys) -> None:
+        self._online = online
+        self._file = online.path(key_rotation.LOG)
         self._seen: tuple[int | None, bytes] | None = None
 
     def __call__(self, connection: Connection, key: PublicKey) -> None:
@@ -46,14 +48,25 @@ class LogKeyCheck:
             listed = {one.key for one in Repository(connection).fleet_keys().keys}
             if key.text not in listed:
                 raise self._lost()
-            raise FailedError(
-                "log-key-replaced",
-                "The key of the log was replaced, and this host still has the old one.",
-                subject=str(self._folder / f"{key_rotation.LOG}.pem"),
-                next_step="Copy log.pem and log.pem.pub from keys/ of the host on which it was "
-                f"replaced to {self._folder}, and run the command again.",
-            )
+            raise self._replaced(held)
         self._seen = seen
+
+    def _replaced(self, held: Sequence[PublicKey]) -> FailedError:
+        here = (self._online.public(key_rotation.LOG), self._online.following(key_rotation.LOG))
+        if any(one in held for one in here):
+            return FailedError(
+                "log-key-replaced",
+                "The key of the log was replaced while this process had the old one open.",
+                subject=str(self._file),
+                next_step="Try again: the new one lies beside it.",
+            )
+        return FailedError(
+            "log-key-replaced",
+            "The key of the log was replaced, and this host still has the old one.",
+            subject=str(self._file),
+            next_step="Copy log.pem and log.pem.pub from keys/ of the host on which it was "
+            f"replaced to {self._file.parent}, and run the command again.",
+        )
 
     def _lost(self) -> FailedError:
         """A key is in the list for ever: where it is not, the list is an older one."""
@@ -61,7 +74,7 @@ class LogKeyCheck:
             "log-key-lost",
             "The database does not know the key of the log that this host has: it lost that the "
             "log's key was replaced, and all that was signed since.",
-            subject=str(self._folder / f"{key_rotation.LOG}.pem"),
+            subject=str(self._file),
             next_step="Bring back the server, or the backup, that knows this key. Do not bring the "
             "old key back: it would sign a second history.",
         )

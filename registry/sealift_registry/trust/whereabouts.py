@@ -75,5 +75,5 @@ def vouch(connection: Connection) -> Vouch | None:
         key = repository.log_key()
     except NotFoundError:  # a log without a key has signed nothing that counts
         return None
-    former = partial(key_rotation.followed, connection, key)
+    former = partial(key_rotation.former, connection, key)
     return Vouch(key, hub_origin(repository.organisation()), former)

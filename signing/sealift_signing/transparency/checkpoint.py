@@ -116,6 +116,15 @@ def claimed(note: bytes) -> Checkpoint:
     return _parse(note)[0]
 
 
+def names_key(note: bytes, key: PublicKey, origin: str) -> bool:
+    """Whether `note` says that `key` signed it, with NO look at whether it did: that is cheap."""
+    try:
+        said, key_hash, _ = _parse(note)
+    except MalformedError:
+        return False
+    return said.origin == origin and key_hash == _key_hash(origin, key)
+
+
 def verifier_key(origin: str, key: PublicKey) -> str:
     """The key as other tools for signed notes take it (C2SP signed-note, "Verifier keys")."""
     return f"{origin}+{_key_hash(origin, key).hex()}+{_encode(ED25519 + key.raw)}"
