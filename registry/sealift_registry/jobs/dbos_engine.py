@@ -51,8 +51,7 @@ class DbosEngine:
                     "queue_name": queue_of(job),
                     "priority": job.order.priority,
                     "app_version": NAME,
-                },
-                job.order.key,
+                }
             )
 
     def again(self, job: Job) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dbos import DBOSClient
 from dbos._schemas.system_database import SystemSchema
-from dbos._serialization import DBOSPortableJSONSerializer
+from dbos._serialization import DBOSPortableJSONSerializer, DefaultSerializer
 from dbos._sys_db import WorkflowStatusString as Status
 from dbos._utils import GlobalParams
 from sqlalchemy import Engine, delete, select, update
@@ -40,10 +40,14 @@ _STATES: Mapping[str, State] = {
 """Whatever else DBOS says is over."""
 STOPPED = tuple(name for name, state in _STATES.items() if state == "stopped")
 SERIALIZER = DBOSPortableJSONSerializer()
-"""JSON. Its default is pickle, which whoever can write to the database would have us run."""
+"""JSON. DBOS's default is pickle, by which whoever writes to its tables would have us run anything."""
 LONGEST_SAID = 500
 
 w, o = SystemSchema.workflow_status, SystemSchema.operation_outputs
+
+
+class PickleError(Exception):
+    """A row says that it is to be read by pickle: somebody else than Sealift wrote it."""
 
 
 class _Told(logging.Handler):
@@ -54,8 +58,19 @@ class _Told(logging.Handler):
         events.tell("jobs", "engine-said", "warning", what=record.getMessage()[:LONGEST_SAID])
 
 
-def be_quiet() -> None:
-    """Have DBOS log where we do, and let no environment make it call its makers' service."""
+def _refused(_self: DefaultSerializer, _data: object) -> Any:  # noqa: ANN401 - what DBOS has there
+    msg = "pickle is neither written nor read"
+    raise PickleError(msg)
+
+
+def tame() -> None:
+    """Have DBOS log where we do, call nobody, and read no pickle.
+
+    A row itself says how it is read, and by that alone would be read so, whatever was configured.
+    No environment variable makes it connect to the service of its makers.
+    """
+    setattr(DefaultSerializer, "serialize", _refused)  # noqa: B010 - mypy forbids the other way
+    setattr(DefaultSerializer, "deserialize", _refused)  # noqa: B010 - likewise
     log = logging.getLogger("dbos")
     log.propagate = False
     log.setLevel(logging.WARNING)
@@ -84,7 +99,7 @@ class Place:
     shut: Callable[[], None]
 
     def __post_init__(self) -> None:
-        be_quiet()
+        tame()
         self.client = DBOSClient(
             system_database_engine=self.database,
             dbos_system_schema=self.schema,

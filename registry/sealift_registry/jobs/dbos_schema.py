@@ -13,7 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from sealift_migrations import JOBS_SCHEMA, postgres_privileges
 from sealift_registry.jobs import dbos_tables
-from sealift_registry.jobs.dbos_place import SERIALIZER, be_quiet
+from sealift_registry.jobs.dbos_place import SERIALIZER, tame
 from sealift_registry.storage.postgres_roles import quoted
 from sealift_registry.storage.postgresql import PostgresDatabase, open_beside
 
@@ -31,7 +31,7 @@ def upgrade(migrator: PostgresDatabase) -> bool:
 
     Returns whether there is a schema for them; `sealift db init` makes it.
     """
-    be_quiet()
+    tame()
     with migrator.engine.connect() as connection:
         owner = connection.execute(_OWNER, {"s": _S}).scalar()
     if owner is None:

@@ -25,7 +25,7 @@ from dbos._queue import _INTERNAL_QUEUE_CONSTRUCTION, Queue
 from dbos._utils import generate_uuid
 from sqlalchemy.exc import SQLAlchemyError
 
-from sealift_registry.jobs.dbos_place import JOB, NAME, SERIALIZER, Place, be_quiet
+from sealift_registry.jobs.dbos_place import JOB, NAME, SERIALIZER, PickleError, Place, tame
 from sealift_registry.jobs.engine import Body, StepsDifferError, StoppedError, TakenError
 from sealift_registry.jobs.steps import Made
 from sealift_signing import events
@@ -151,9 +151,11 @@ class Work:
         self._in_hand[owner] = key
         try:
             handle = execute_dequeued_workflow(self._dbos, status, owner)
-        except BaseException:
+        except Exception as bad:  # noqa: BLE001 - a row that nobody of us wrote keeps up no other
             del self._in_hand[owner]
-            raise
+            self._place.forget(key)  # if it is wanted, it will be asked for again
+            events.tell("jobs", "engine-said", "error", what=f"{key[:50]}: {type(bad).__name__}")
+            return
         if isinstance(handle, WorkflowHandleFuture):
             handle.future.add_done_callback(lambda done: self._ended(owner, done))
         else:  # somebody has taken it out of the queue since
@@ -167,9 +169,10 @@ class Work:
 
     # ------------------------------------------------------------------ doing
 
-    def do(self, key: str) -> None:
+    def do(self) -> None:
         """Do a job that was taken, in DBOS's thread."""
-        owner = assert_current_dbos_context().owner_xid or ""
+        context = assert_current_dbos_context()
+        key, owner = context.workflow_id, context.owner_xid or ""
         try:
             self._body(key, _Recorder())
         except StepsDifferError:
@@ -211,7 +214,8 @@ class _Recorder:
             return DBOS.run_step({"name": name}, carried)
         except _RaisedError as bad:
             raise bad.raised  # noqa: B904 - as if it had never been carried
-        except DBOSUnexpectedStepError as bad:
+        except (DBOSUnexpectedStepError, PickleError, TypeError, ValueError) as bad:
+            # Recorded by other software, or by nobody of us: what `make` raises is carried.
             raise StepsDifferError(str(bad)) from bad
         except (DBOSWorkflowConflictIDError, DBOSWorkflowCancelledError) as bad:
             raise TakenError from bad
@@ -220,17 +224,17 @@ class _Recorder:
 
 
 @DBOS.workflow(name=JOB, max_recovery_attempts=None)
-def _job(key: str) -> None:
+def _job() -> None:
     """Every job. Attempts are counted in the hub's rows, and not by DBOS."""
     work = _Current.work
     if work is None:  # closed since it was taken: whoever finds it so puts it back
         raise StoppedError
-    work.do(key)
+    work.do()
 
 
 def _launched(place: Place, name: str) -> DBOS:
     """DBOS, which takes from no queue by itself."""
-    be_quiet()
+    tame()
     config: DBOSConfig = {
         "name": NAME,
         "system_database_engine": place.database,
