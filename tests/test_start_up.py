@@ -18,7 +18,7 @@ from tests.test_commands_page import COMMANDS
 
 __all__ = ["founded"]
 
-HUB_ONLY = {"alembic", "boto3", "dvc", "mlflow", "numpy", "onnx", "sqlalchemy"}
+HUB_ONLY = {"alembic", "boto3", "dbos", "dvc", "mlflow", "numpy", "onnx", "sqlalchemy"}
 """What no command of a site loads, wherever it finds it."""
 FOR_PEOPLE = {"rich"}
 """What is loaded where something is drawn on a terminal."""
@@ -113,7 +113,7 @@ def test_the_hub_answers_without_what_only_its_workers_need(
     given = (*command, "--home", str(Acme(founded).root))
     loaded = loaded_by("sealift_registry", *given, expected=expected)
     assert "sqlalchemy" in loaded
-    assert not {"alembic", "botocore", "dvc", "mlflow", "numpy", "onnx", "rich"} & loaded
+    assert not {"alembic", "botocore", "dbos", "dvc", "mlflow", "numpy", "onnx", "rich"} & loaded
 
 
 def test_f2_427_a_log_file_loads_no_network(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ LOCK_CLASS = 0x5EA11F7
 """The first half of every advisory lock of ours: no other program's is meant."""
 WRITERS = 1
 """The second half of the lock of the one writer, who may be the one that migrates."""
+JOBS = 2
+"""The second half of the lock of whoever changes the tables of the engine of jobs."""
 
 LOCK_SECONDS = 20
 """How long a step waits for a lock: behind one that waits, everybody else waits as well."""

@@ -15,14 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sealift_registry.jobs import dbos_schema
 from sealift_registry.jobs.dbos_engine import DbosEngine
 from sealift_registry.jobs.job import Job, JobOrder
 from sealift_registry.storage.host import Host
 from sealift_registry.storage.postgres_roles import Roles
-from sealift_registry.storage.postgresql import PostgresDatabase
 from tests.registry.engine_process import place_of
-from tests.servers.postgres import Database, postgres
+from tests.servers.postgres import postgres
 
 WITHIN = 30.0
 """Seconds within which a line comes, or a state."""
@@ -167,19 +165,7 @@ def in_a_home(folder: Path) -> Where:
 
 def at_a_server() -> Where:
     """An engine in a database of its own."""
-    database = with_tables()
-    return Where(database.url(Roles().application), is_shared=True)
-
-
-def with_tables() -> Database:
-    """A database with the hub's tables, and with the engine's."""
-    database = postgres().migrated()
-    migrator = PostgresDatabase(database.url(Roles().migrator))
-    try:
-        assert dbos_schema.upgrade(migrator)
-    finally:
-        migrator.close()
-    return database
+    return Where(postgres().migrated().url(Roles().application), is_shared=True)
 
 
 def until(what: Any, wanted: object) -> None:  # noqa: ANN401 - asked again and again

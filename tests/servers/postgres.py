@@ -40,9 +40,10 @@ from psycopg import sql
 from sqlalchemy import Engine
 
 import sealift_migrations
+from sealift_registry.jobs import dbos_schema
 from sealift_registry.storage.postgres_address import parse_url
 from sealift_registry.storage.postgres_roles import Roles, steps
-from sealift_registry.storage.postgresql import open_postgres
+from sealift_registry.storage.postgresql import PostgresDatabase, open_postgres
 
 STARTS_WITHIN = 60
 """Seconds; also how long it may take to end."""
@@ -203,11 +204,12 @@ def let_in(database: Database) -> None:
 def set_up(database: Database) -> None:
     """Do that, and what `sealift db upgrade` does."""
     let_in(database)
-    engine = engine_of(database, Roles().migrator)
+    migrator = PostgresDatabase(database.url(Roles().migrator))
     try:
-        sealift_migrations.upgrade(engine)
+        sealift_migrations.upgrade(migrator.engine)
+        assert dbos_schema.upgrade(migrator)
     finally:
-        engine.dispose()
+        migrator.close()
 
 
 def engine_of(database: Database, user: str = ADMINISTRATOR) -> Engine:

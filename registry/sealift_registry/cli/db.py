@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
@@ -128,10 +129,28 @@ def db_upgrade(session: Session, *, url: str | None) -> None:
         if before == after:
             with postgres_session.migrating(database.engine):
                 pass  # it grants
+        jobs, left_out = _upgrade_jobs(database)
     words = f"is at step {after} already" if before == after else f"is at step {after} now"
     line = f"{database.where} {words}" + (f", from {before}." if before not in {"", after} else ".")
-    data = {"database": database.where, "from": before or None, "to": after}
-    session.terminal.answer("db-upgrade", data, line)
+    data = {"database": database.where, "from": before or None, "to": after, "jobs": jobs}
+    session.terminal.answer("db-upgrade", data, [line, *left_out])
+
+
+def _upgrade_jobs(database: PostgresDatabase) -> tuple[str, list[str]]:
+    """Bring the tables for jobs up to date; else why they were left out, and what to do."""
+    if find_spec("dbos") is None:
+        return "no-engine", [
+            "Tables for jobs were left out: sealift-registry[jobs] is not installed here.",
+            again("To have them, install it, and then: sealift db upgrade"),
+        ]
+    from sealift_registry.jobs import dbos_schema
+
+    if not dbos_schema.upgrade(database):
+        return "no-schema", [
+            "Tables for jobs were left out: there is no schema for them.",
+            again("To have them, have an administrator run what this prints: sealift db init"),
+        ]
+    return "ready", []
 
 
 @command(db, "check", example="sealift db check")

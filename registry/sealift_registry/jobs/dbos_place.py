@@ -40,7 +40,7 @@ _STATES: Mapping[str, State] = {
 """Whatever else DBOS says is over."""
 STOPPED = tuple(name for name, state in _STATES.items() if state == "stopped")
 SERIALIZER = DBOSPortableJSONSerializer()
-"""JSON. DBOS's default is pickle, by which whoever writes to its tables would have us run anything."""
+"""JSON. DBOS's default is pickle: whoever writes to its tables would have us run what they like."""
 LONGEST_SAID = 500
 
 w, o = SystemSchema.workflow_status, SystemSchema.operation_outputs

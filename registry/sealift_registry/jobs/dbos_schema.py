@@ -6,21 +6,34 @@ makes its tables step by step, each step for itself: one that failed is taken up
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from dbos._sys_db import SystemDatabase
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from sealift_migrations import JOBS_SCHEMA, postgres_privileges
+from sealift_migrations.postgres_session import (
+    JOBS,
+    LOCK_CLASS,
+    LOCK_SECONDS,
+    STATEMENT_SECONDS,
+)
 from sealift_registry.jobs import dbos_tables
 from sealift_registry.jobs.dbos_place import SERIALIZER, tame
+from sealift_registry.storage import database
+from sealift_registry.storage.postgres_jobs import MAY, VERSIONS
 from sealift_registry.storage.postgres_roles import quoted
 from sealift_registry.storage.postgresql import PostgresDatabase, open_beside
 
-VERSIONS = "dbos_migrations"
-"""The table that says which tables there are: no process of the hub's changes it."""
-MAY = "SELECT, INSERT, UPDATE, DELETE"
 _S = JOBS_SCHEMA
+_TRY = text("SELECT pg_catalog.pg_try_advisory_lock(:one, :two)").bindparams(
+    one=LOCK_CLASS, two=JOBS
+)
+PAUSE = 0.1
 _OWNER = text(
     "SELECT pg_catalog.pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace WHERE nspname = :s"
 )
@@ -38,10 +51,12 @@ def upgrade(migrator: PostgresDatabase) -> bool:
         return False
     engine = _as_owner(migrator, owner)
     try:
-        _dbos_tables(engine)
-        dbos_tables.metadata.create_all(engine.execution_options(schema_translate_map={None: _S}))
-        with engine.begin() as connection:
-            _grant(connection)
+        with _alone(engine, migrator.where):
+            _dbos_tables(engine)
+            ours = engine.execution_options(schema_translate_map={None: _S})
+            dbos_tables.metadata.create_all(ours)
+            with engine.begin() as connection:
+                _grant(connection)
     finally:
         engine.dispose()
     return True
@@ -53,12 +68,29 @@ def _as_owner(migrator: PostgresDatabase, owner: str) -> Engine:
     def become(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         cursor.execute(f"SET ROLE {quoted(owner)}")
-        cursor.execute("SET statement_timeout = 0")  # an index may take its time
+        cursor.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'")
+        cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
         cursor.close()
         connection.commit()
 
     event.listen(engine, "connect", become)
     return engine
+
+
+@contextmanager
+def _alone(engine: Engine, where: str) -> Iterator[None]:
+    """While nobody else does. Who waited in a statement would keep an index from being built."""
+    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    until = time.monotonic() + database.UNTIL_ALONE
+    with autocommit.connect() as connection:
+        while not connection.execute(_TRY).scalar_one():
+            if time.monotonic() >= until:
+                raise database.occupied(where)
+            time.sleep(PAUSE)
+        try:
+            yield
+        finally:
+            connection.invalidate()  # the session, and with it the lock
 
 
 def _dbos_tables(engine: Engine) -> None:
@@ -75,11 +107,12 @@ def _dbos_tables(engine: Engine) -> None:
 
 def _grant(connection: Connection) -> None:
     """Give each of the hub's roles its part, whatever it had."""
+    may = ", ".join(MAY)
     for role in map(quoted, postgres_privileges.applications(connection)):
         for statement in (
             f"GRANT USAGE ON SCHEMA {_S} TO {role}",
             f"REVOKE ALL ON ALL TABLES IN SCHEMA {_S} FROM {role}",
-            f"GRANT {MAY} ON ALL TABLES IN SCHEMA {_S} TO {role}",
+            f"GRANT {may} ON ALL TABLES IN SCHEMA {_S} TO {role}",
             f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {_S} TO {role}",
             f"REVOKE INSERT, UPDATE, DELETE ON {_S}.{VERSIONS} FROM {role}",
         ):

@@ -17,6 +17,7 @@ from sealift_registry.storage import (
     postgres_address,
     postgres_beside,
     postgres_catalog,
+    postgres_jobs,
     postgres_migrator,
     postgres_pooler,
     postgres_set,
@@ -69,6 +70,7 @@ def check(connection: Connection, application: str, *, failover: bool) -> Iterat
         yield from postgres_catalog.findings(connection)
         yield from _role(connection, application)
         yield from postgres_migrator.findings(connection)
+        yield from postgres_jobs.findings(connection, application)
         return
     # Of another step nothing is known but that it is another.
     words = f"at step {word(step)}" if step else "without Sealift's tables, or hides at which step"
