@@ -65,7 +65,7 @@ def test_g3_21_no_pickle_is_written(where: Where) -> None:
             engine.enqueue(job(number))
 
         def body(key: str, recorder: Recorder) -> None:
-            recorder.step("one", lambda: {"text": "ä", "number": 2**60, "list": [1, None, True]})
+            recorder.step("one", lambda: {"text": "ä", "number": 2**60, "list": [1, "a", True]})
             if key == "key0002":
                 raise ValueError("no")
             if key == "key0003":

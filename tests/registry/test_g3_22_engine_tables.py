@@ -7,12 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from sealift_registry.cli import db
 from sealift_registry.cli.run import run
 from sealift_registry.jobs import dbos_schema
 from sealift_registry.jobs.dbos_shared import shared
@@ -171,12 +169,11 @@ def test_g3_22_an_upgrade_says_why_it_left_them_out(
     assert json.loads(upgraded("--json"))["jobs"] == "no-schema"
     assert run(["db", "init", "--run", "--as", database.url(ADMINISTRATOR)]) == 0
     capsys.readouterr()
-    there: Any = db.find_spec
-    monkeypatch.setattr(db, "find_spec", lambda name: None)
-    assert "sealift-registry[jobs]" in upgraded()
-    assert json.loads(upgraded("--json"))["jobs"] == "no-engine"
+    with monkeypatch.context() as without:
+        without.setattr("sealift_registry.cli.db.find_spec", lambda name: None)
+        assert "sealift-registry[jobs]" in upgraded()
+        assert json.loads(upgraded("--json"))["jobs"] == "no-engine"
     with pytest.raises(FailedError):
         opened(database)
-    monkeypatch.setattr(db, "find_spec", there)
     assert json.loads(upgraded("--json"))["jobs"] == "ready"
     opened(database)
