@@ -15,10 +15,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, exists, select
 
-from sealift_registry.catalog import logged_rows, statement_rows, tables
+from sealift_registry.catalog import filed_rows, logged_rows, statement_rows, tables
 from sealift_registry.catalog.reference import promotion_id
 from sealift_registry.delivery import (
     enrolments,
+    filed,
     receipts,
     site_records,
     site_rows,
@@ -96,11 +97,13 @@ def _parts(connection: Connection) -> Iterator[LogFault]:
     signed: dict[str, Signed[Any]] = {}
     yield from apart("The statements", _statements(connection, signed))
     yield from statement_rows.check(connection, signed)
+    yield from filed_rows.check(connection)
     yield from logged_rows.check(connection, _identity)
     yield from apart("The jobs", logged_jobs.not_logged(connection))
     yield from apart("What catalog roles list", _listings(connection, signed))
     yield from apart("The enrolments", _enrolments(connection))
     yield from apart("The transfers", _transfers(connection))
+    yield from filed.check(connection)
     yield from apart("What came home from sites", _home(connection))
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, func, select
 
-from sealift_registry.catalog import logged, tables
+from sealift_registry.catalog import filed, logged, tables
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
 from sealift_signing import statements
 from sealift_signing.errors import NotFoundError, RefusedError
@@ -102,6 +102,7 @@ class Catalog:
 
         Raises:
             NotFoundError: there is no such version.
+            RefusedError: the log says otherwise than its row, or that there was one.
         """
         t = tables.model_version
         query = select(t).where(
@@ -109,22 +110,40 @@ class Catalog:
         )
         row = self._connection.execute(query).first()
         if row is None:
+            filed.check_no_version(self._connection, ref)
             raise NotFoundError(
                 "no-version",
                 f"There is no version {ref}.",
                 subject=str(ref),
                 next_step="See what there is with: sealift list",
             )
-        return _version(row)
+        return self._taken_in(row)
 
     def same(self, model: ModelRef, identity: str) -> Version | None:
-        """The version of `model` with this identity, if it was ingested before."""
+        """The version of `model` with this identity, if it was ingested before.
+
+        That its source record has this identity is for whoever reads such records to see.
+
+        Raises:
+            RefusedError: the log does not say that it was.
+        """
         t = tables.model_version
         query = select(t).where(
             t.c.team == model.team, t.c.model == model.model, t.c.identity == identity
         )
         row = self._connection.execute(query).first()
-        return None if row is None else _version(row)
+        return None if row is None else self._taken_in(row)
+
+    def _taken_in(self, row: Row[tuple[object, ...]]) -> Version:
+        """The version of a row, where the log says that it was taken in so."""
+        found = _version(row)
+        says = {
+            "source_record": found.source_sha256,
+            "source": found.source_version,
+            "format": found.format,
+        }
+        filed.check_version(self._connection, found.ref, found.source, says)
+        return found
 
     def next_number(self, model: ModelRef) -> int:
         """The number that the next version of `model` gets.
@@ -170,19 +189,31 @@ class Catalog:
         return str(newest.sha256)
 
     def artifacts(self, ref: VersionRef) -> list[ArtifactRow]:
-        """Every form of a version, the source artifact first."""
+        """Every form of a version, the source artifact first.
+
+        Raises:
+            RefusedError: one that the log names has no row.
+        """
         t = tables.artifact
         query = select(t).where(
             t.c.team == ref.team, t.c.model == ref.model, t.c.number == ref.number
         )
         found = [artifact_of_row(row) for row in self._connection.execute(query)]
+        filed.check_artifacts(self._connection, ref, {str(one.path) for one in found})
         return sorted(found, key=lambda one: (one.path.form != SOURCE, one.path.form))
 
     def artifact(self, path: CatalogPath) -> ArtifactRow | None:
-        """One form of a version, None if it was not made."""
+        """One form of a version, None if it was not made.
+
+        Raises:
+            RefusedError: the log says that it was.
+        """
         query = select(tables.artifact).where(tables.artifact.c.path == str(path))
         row = self._connection.execute(query).first()
-        return None if row is None else artifact_of_row(row)
+        if row is None:
+            filed.check_no_artifact(self._connection, path)
+            return None
+        return artifact_of_row(row)
 
     def evidence(self, path: CatalogPath) -> list[Signed[Evidence]]:
         """The evidence about an artifact, newest last, as its statements say when it was made.
@@ -190,11 +221,13 @@ class Catalog:
         Who signed it is for whoever goes by it to verify (`Repository.signer_of`).
 
         Raises:
-            RefusedError: what a row has as evidence about it is about something else.
+            RefusedError: what a row has as evidence about it is about something else, or some that
+                the log names has no row.
         """
         t, artifact = tables.evidence, self.artifact(path)
         digests = self._connection.execute(select(t.c.sha256).where(t.c.path == str(path)))
         found = [self.statement(Evidence, digest) for digest in digests.scalars().all()]
+        filed.check_evidence(self._connection, path, {one.sha256 for one in found})
         for one in found:
             if artifact is None or not one.about(str(path), artifact.sha256):
                 raise _differs(f"the evidence {one.sha256[:12]} about {path}")
@@ -235,11 +268,13 @@ class Catalog:
 
         Raises:
             NotFoundError: there is none.
-            RefusedError: its columns say something other than its request.
+            RefusedError: its columns say something other than its request, or the log says that
+                there was one.
         """
         t = tables.promotion
         row = self._connection.execute(select(t).where(t.c.number == number)).first()
         if row is None:
+            filed.check_promotion(self._connection, number)
             raise NotFoundError(
                 "no-promotion",
                 f"There is no promotion {promotion_id(number)}.",
@@ -294,28 +329,50 @@ class Catalog:
         return int(newest) + 1
 
     def approvals(self, promotion: int) -> list[Signed[Approval]]:
-        """The approvals of a promotion, oldest first, counted or not."""
+        """The approvals of a promotion, oldest first, counted or not.
+
+        Raises:
+            RefusedError: one that the log names has no row.
+        """
         t = tables.approval
         query = select(t.c.sha256).where(t.c.promotion == promotion).order_by(t.c.made, t.c.sha256)
         digests = self._connection.execute(query).scalars().all()
+        filed.check_statements(self._connection, promotion, filed.APPROVED, digests)
         return [self.statement(Approval, digest) for digest in digests]
 
     def objections(self, promotion: int) -> list[Signed[Objection]]:
-        """The objections to a promotion, oldest first; none verified here."""
+        """The objections to a promotion, oldest first; none verified here.
+
+        Raises:
+            RefusedError: one that the log names has no row.
+        """
         t = tables.objection
         query = select(t.c.sha256).where(t.c.promotion == promotion).order_by(t.c.made, t.c.sha256)
         digests = self._connection.execute(query).scalars().all()
+        filed.check_statements(self._connection, promotion, filed.OBJECTED, digests)
         return [self.statement(Objection, digest) for digest in digests]
 
     def listing(self, path: CatalogPath, stage: str) -> list[Promotion]:
-        """The promotions because of which an artifact is listed for a stage, newest first."""
+        """The promotions because of which an artifact is listed for a stage, newest first.
+
+        Raises:
+            RefusedError: one that the log names is not noted.
+        """
         t = tables.listing
         query = (
             select(t.c.promotion)
             .where(t.c.path == str(path), t.c.stage == stage)
             .order_by(t.c.promotion.desc())
         )
-        return [self.promotion(n) for n in self._connection.execute(query).scalars().all()]
+        numbers = self._connection.execute(query).scalars().all()
+        there = {filed.Listed(str(path), stage, promotion_id(number)) for number in numbers}
+        filed.check_listings(
+            self._connection,
+            ModelRef(path.team, path.model),
+            there,
+            lambda one: (one.path, one.stage) == (str(path), stage),
+        )
+        return [self.promotion(number) for number in numbers]
 
     def listings(
         self, model: ModelRef, form: str | None, stage: str
@@ -325,6 +382,9 @@ class Catalog:
         In any form where none is given.
 
         The newest comes first; whether it counts today is for whoever asks to find out.
+
+        Raises:
+            RefusedError: something that the log names is not noted.
         """
         t, a = tables.listing, tables.artifact
         query = (
@@ -334,9 +394,16 @@ class Catalog:
             .where(t.c.stage == stage, *(() if form is None else (a.c.form == form,)))
             .order_by(t.c.made.desc(), t.c.promotion.desc(), a.c.path)
         )
-        return [
+        found = [
             (artifact_of_row(row), row.promotion) for row in self._connection.execute(query).all()
         ]
+        filed.check_listings(
+            self._connection,
+            model,
+            {filed.Listed(str(row.path), stage, promotion_id(number)) for row, number in found},
+            lambda one: one.stage == stage and form in {None, one.form},
+        )
+        return found
 
     def promotion_of_row(self, row: Row[tuple[Any, ...]]) -> Promotion:
         """A promotion by its row: what its request says. Its columns only find it.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift_registry.cli import refused_rows
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
 from sealift_signing.drawing import drawn, word
@@ -81,8 +82,9 @@ def audit_list(
     KIND is person (who signed, or whom it is about), team, model, promotion, site, transfer, role,
     or key (a key's id); --term signed-at=hub finds what was signed on the hub's own machine.
     """
-    from sealift_registry.trust import signed_log
-    from sealift_signing.transparency.entry import Term, read_entry
+    from sealift_registry.audit.page_query import PageBounds
+    from sealift_registry.views import log_entries
+    from sealift_signing.transparency.entry import Term
     from sealift_signing.transparency.question import Question, day_or_time
 
     words = tuple(Term(name, value) for name, value in split(terms, "KIND=VALUE"))
@@ -95,19 +97,22 @@ def audit_list(
         since=None if since is None else day_or_time(since),
         until=None if until is None else day_or_time(until),
     )
+    place = PageBounds(limit, beyond, not oldest_first)
     with session.app.hub.reading() as connection:
-        size = signed_log.signed(connection).size
-    rows = _reader(session).page(
-        question, size=size, limit=limit, beyond=beyond, newest_first=not oldest_first
-    )
-    entries = [(row.seq, read_entry(row.body)) for row in rows]
-    shown = [(str(seq), _when(e.at), e.type, _by(e), _words(e)) for seq, e in entries]
+        page = log_entries.page(connection, question, place)
+    shown = [(str(seq), _when(e.at), e.type, _by(e), _words(e)) for seq, e in page.rows]
     columns = ("no.", "when (UTC)", "what", "by", "about")
-    lines = in_columns(columns, shown) if shown else ["No entry matches."]
-    if len(rows) == limit:
-        lines += ["", f"There may be more: add --beyond {rows[-1].seq}"]
-    data = [{"seq": seq, **_entry(entry)} for seq, entry in entries]
-    session.terminal.answer("audit-list", {"entries": data}, lines)
+    nothing = [] if page.refused else ["No entry matches."]
+    lines = in_columns(columns, shown) if shown else nothing
+    lines += refused_rows.refusal_lines(page.refused)
+    if page.after is not None:
+        lines += ["", f"There may be more: add --beyond {page.after}"]
+    data = {
+        "entries": [{"seq": seq, **_entry(entry)} for seq, entry in page.rows],
+        "refused": [one.error.as_json()["error"] for one in page.refused],
+    }
+    session.terminal.answer("audit-list", data, lines)
+    refused_rows.check(page.refused)
 
 
 @command(audit, "verify", example="sealift audit verify")

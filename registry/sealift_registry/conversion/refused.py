@@ -7,20 +7,15 @@ from importlib.metadata import version as package_version
 
 from sqlalchemy import Connection
 
-from sealift_registry.audit import page_query, pending
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.trust import signed_log
 from sealift_signing.canonical import Json
 from sealift_signing.errors import RefusedError
-from sealift_signing.transparency.entry import Term, read_entry
-from sealift_signing.transparency.question import Question
 from sealift_signing.vocabulary import CatalogPath
 
 REFUSED = "conversion.refused"
 RESULT_TERM = "result"
 """The word by which an entry is found that a result led to: the sha256 of what was signed."""
-MOST_READ = 100
-"""Refusals of a model that are looked through, from the newest."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +41,14 @@ def refusal(path: CatalogPath, goldens: str, refused: RefusedError) -> dict[str,
 
 
 def refused_as_it_is(connection: Connection, ref: VersionRef, goldens: str) -> Refused | None:
-    """The newest refusal of `ref` with these goldens by this software; None if there is none."""
-    question = Question(type=REFUSED, terms=(Term("model", str(ref.of)),))
-    query = page_query.page(connection, question, _newest(connection, MOST_READ))
-    for row in connection.execute(query):
-        said = read_entry(row.body).data
+    """The newest refusal of `ref` with these goldens by this software; None if there is none.
+
+    Raises:
+        FailedError: the log is not the one that was signed.
+    """
+    term, stem = ("model", str(ref.of)), f"{ref}/".encode()
+    for entry in signed_log.every(connection, (REFUSED,), term, stem):
+        said = entry.data
         if (said.get("goldens"), said.get("sealift")) != (goldens, _software()):
             continue
         path = CatalogPath.parse(str(said["artifact"]))
@@ -60,18 +58,13 @@ def refused_as_it_is(connection: Connection, ref: VersionRef, goldens: str) -> R
 
 
 def is_known(connection: Connection, result: str) -> bool:
-    """Whether the log has this result of no variant already: replayed, it says nothing new."""
-    term = Term(RESULT_TERM, result)
-    if any(one.type == REFUSED and term in one.terms for one in pending.entries(connection)):
-        return True  # by the very commit that this is asked in
-    question = Question(type=REFUSED, terms=(term,))
-    query = page_query.page(connection, question, _newest(connection, 1))
-    return connection.execute(query).first() is not None
+    """Whether the log has this result of no variant already: replayed, it says nothing new.
 
-
-def _newest(connection: Connection, limit: int) -> page_query.PageBounds:
-    size = signed_log.signed(connection).size
-    return page_query.PageBounds(limit, None, newest_first=True, size=size)
+    Raises:
+        FailedError: the log is not the one that was signed.
+    """
+    found = signed_log.every(connection, (REFUSED,), (RESULT_TERM, result), b"")
+    return any(True for _ in found)
 
 
 def _software() -> str:

@@ -73,7 +73,7 @@ def missing(site: str, which: str) -> RefusedError:
     """The error where an enrolment that there must be is not in the database."""
     return RefusedError(
         "site-row-missing",
-        f"The database has no enrolment of site {site} {which}: its newest row is missing.",
+        f"The database has no enrolment of site {site} {which}: its row is missing.",
         subject=site,
         next_step=NEXT,
     )

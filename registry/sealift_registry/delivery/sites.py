@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 from tuf.api.metadata import Root
 
-from sealift_registry.delivery import enrolments, tables
+from sealift_registry.delivery import enrolments, filed, tables
 from sealift_registry.delivery.enrolments import SiteEnrolment
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import once_read
@@ -132,7 +132,7 @@ class Sites:
         """Every enrolment of a site, also those that count no more.
 
         Raises:
-            RefusedError: a row is of none that was signed.
+            RefusedError: a row is of none that was signed, or one that the log names has none.
         """
         return once_read(self._connection, f"enrolments of {name}", lambda: self._enrolments(name))
 
@@ -140,4 +140,9 @@ class Sites:
         t = tables.site
         query = select(t).where(t.c.id == name).order_by(t.c.enrolment)
         rows = self._connection.execute(query).all()
-        return [enrolments.verified(self._repository, row) for row in rows]
+        found = [enrolments.verified(self._repository, row) for row in rows]
+        there = {one.answer.sha256 for one in found}
+        # Without its newest an earlier one would count again, and perhaps for another stage.
+        for digest in sorted(filed.enrolments(self._connection, name) - there):
+            raise enrolments.missing(name, f"{digest[:12]}, which the log names")
+        return found

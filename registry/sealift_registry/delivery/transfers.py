@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from sealift_registry.delivery import enrolments, tables
+from sealift_registry.delivery import enrolments, filed, tables
 from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust import signed_log
@@ -107,7 +107,11 @@ def _check_dispatcher(repository: Repository, one: Signed[Transfer], what: str) 
 
 
 def newest(connection: Connection, site: EnrolledSite) -> Begun | None:
-    """The site's newest transfer, of whichever enrolment."""
+    """The site's newest transfer, of whichever enrolment.
+
+    Raises:
+        RefusedError: the log says that its bundle was written, and that has no row.
+    """
     t, b = tables.transfer, tables.bundle
     query = (
         select(t, b.c.body)
@@ -120,6 +124,8 @@ def newest(connection: Connection, site: EnrolledSite) -> Begun | None:
     if row is None:
         return None
     body = None if row.body is None else bytes(row.body)
+    if body is None:
+        filed.check_not_exported(connection, row.id)
     at = (row.host, row.host_name)
     return Begun(row.id, row.number, row.enrolment, row.begun, body, *at)
 
@@ -179,10 +185,17 @@ def newest_bundle(connection: Connection, site: EnrolledSite) -> Signed[Transfer
 
 
 def recorded(connection: Connection, transfer: str) -> bytes | None:
-    """transfer.json of a transfer, as it was recorded; None where it was not."""
+    """transfer.json of a transfer, as it was recorded; None where it was not.
+
+    Raises:
+        RefusedError: the log says that it was.
+    """
     query = select(tables.bundle.c.body).where(tables.bundle.c.transfer == transfer)
     body = connection.execute(query).scalar_one_or_none()
-    return None if body is None else bytes(body)
+    if body is None:
+        filed.check_not_exported(connection, transfer)
+        return None
+    return bytes(body)
 
 
 def previous(connection: Connection, site: EnrolledSite, transfer: str) -> str | None:

@@ -17,7 +17,7 @@ from sealift_registry.intake.scan import ScanReport, scan
 from sealift_registry.intake.scan_evidence import as_finding
 from sealift_registry.intake.source import Source, SourceRecord
 from sealift_registry.storage.workspace import workspace
-from sealift_registry.trust import readiness
+from sealift_registry.trust import readiness, signed_log
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.machines import own_machine
 from sealift_registry.trust.repository import Repository
@@ -100,7 +100,7 @@ class Intake:
             kept = self._goldens(work, record, given)
             goldens = None if kept is None else kept.sha256
             with self._hub.reading() as connection:
-                known = Catalog(connection).same(model, record.identity())
+                known = _same(connection, model, record)
             if known is not None:
                 self._mend(work / "model", known, record)
                 return replace(self._again(known, record, goldens, actor), kept=kept)
@@ -198,7 +198,7 @@ class Intake:
         def action(connection: Connection) -> tuple[Entry, Version]:
             made = moment(self._hub.now())
             catalog = Catalog(connection)
-            meanwhile = catalog.same(model, record.identity())
+            meanwhile = _same(connection, model, record)
             if meanwhile is not None:
                 raise _TakenInMeanwhileError(meanwhile)
             if catalog.next_number(model) != ref.number:
@@ -257,6 +257,24 @@ class Intake:
             "goldens": goldens or "",
         }
         return hub.entry("version.ingested", actor, data, {"model": str(version.ref.of)})
+
+
+def _same(connection: Connection, model: ModelRef, record: SourceRecord) -> Version | None:
+    """The version of `model` that was taken in from the same source.
+
+    Raises:
+        RefusedError: a row is taken for it that the log does not speak of, or that has the identity
+            of another: what somebody takes in would be said to be here, and is not.
+    """
+    found = Catalog(connection).same(model, record.identity())
+    if found is not None:
+        kept = shape.read(SourceRecord, found.source, what="the source's record")
+        if kept.identity() != record.identity():
+            raise signed_log.not_logged(
+                f"the version {found.ref} with another identity than its source has",
+                f"model_version WHERE identity = '{record.identity()}'",
+            )
+    return found
 
 
 def _not_onnx(record: SourceRecord, report: ScanReport) -> RefusedError | None:

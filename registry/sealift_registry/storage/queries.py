@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from sealift_registry.storage.schema import BytesType, Number
 
 S = TypeVar("S")
 
@@ -25,6 +29,29 @@ def begins_with(column: ColumnElement[str], stem: str) -> ColumnElement[bool]:
     of their bytes in both.
     """
     return and_(column >= stem, column < stem[:-1] + chr(ord(stem[-1]) + 1))
+
+
+class _place_of(FunctionElement[int]):  # noqa: N801 - a function of SQL's
+    """Where bytes begin among others, counted from 1; 0 where they are not there."""
+
+    inherit_cache = True
+    type = Number()
+
+
+@compiles(_place_of, "postgresql")
+def _on_postgresql(found: Any, compiler: Any, **how: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    whole, part = (compiler.process(one, **how) for one in found.clauses)
+    return f"position({part} in {whole})"
+
+
+@compiles(_place_of)
+def _on_sqlite(found: Any, compiler: Any, **how: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    return f"instr({compiler.process(found.clauses, **how)})"
+
+
+def holds(column: ColumnElement[bytes], part: bytes) -> ColumnElement[bool]:
+    """That `part` is among the bytes of a column: looked for where they are, so that few travel."""
+    return _place_of(column, literal(part, BytesType())) > 0
 
 
 def all_rows(connection: Connection, query: Select[Any]) -> Iterator[Row[tuple[Any, ...]]]:

@@ -14,10 +14,11 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.audit import edge, pending
 from sealift_registry.audit.tables import log_entry, log_term
-from sealift_registry.storage.queries import all_rows
+from sealift_registry.storage.queries import all_rows, holds
 from sealift_registry.trust import whereabouts
+from sealift_registry.trust.stored import once_read
 from sealift_signing.errors import RefusedError, SealiftError
-from sealift_signing.transparency.entry import Entry, read_entry
+from sealift_signing.transparency.entry import Entry, Term, read_entry
 from sealift_signing.transparency.growth import LogRow
 
 Data = Mapping[str, Any]
@@ -67,6 +68,36 @@ def entries(connection: Connection, *types: str) -> Iterator[edge.Under]:
     return edge.entries(connection, signed(connection), *types)
 
 
+def every(
+    connection: Connection, types: tuple[str, ...], term: tuple[str, str], part: bytes
+) -> Iterator[Entry]:
+    """Every entry of these types that `term` finds and that holds `part`, the newest first.
+
+    Each as it was signed. Those that are written by the very commit that this is asked in come
+    first, whatever they hold (`audit.pending`).
+
+    Raises:
+        FailedError: one of them is not the one that was signed, or the log is not.
+    """
+    asked = Term(*term)
+    found = reversed(pending.entries(connection))
+    yield from (one for one in found if one.type in types and asked in one.terms)
+    end = once_read(connection, "the log's edge", lambda: signed(connection))
+    e, t = log_entry.c, log_term.c
+    query = (
+        select(e.seq, e.leaf, e.body)
+        .join(log_term, t.seq == e.seq)
+        .where(t.kind == asked.kind, t.value == asked.value, t.seq >= 0, t.seq < end.size)
+        .where(e.type.in_(types), holds(e.body, part))
+        .order_by(t.seq.desc())
+    )
+    rows = [LogRow(*row) for row in connection.execute(query)]
+    for entry in map(edge.prover(connection, end), rows):
+        # By its own words: rows of terms and of types are nobody's.
+        if entry.type in types and asked in entry.terms:
+            yield entry
+
+
 def oldest_first(connection: Connection, *types: str) -> Iterator[Entry]:
     """Every entry of these types: for who checks the log as well, entry by entry.
 
@@ -96,6 +127,17 @@ def check(
     member, name = named
     if newest(connection, (kind,), term, lambda _, data: data.get(member) == name) is None:
         raise not_logged(f"the {member} {name}", row)
+
+
+def missing(what: str, row: str) -> RefusedError:
+    """The error for a row that is gone, and of which the log says that it was there."""
+    return RefusedError(
+        "row-missing",
+        f"The log has {what}, and the database has not: its row is missing.",
+        subject=row,
+        next_step="Somebody changed the database, or it is damaged. See all that is wrong with it "
+        "with: sealift audit fsck; then restore it from a backup.",
+    )
 
 
 def not_logged(what: str, row: str) -> RefusedError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sealift_signing.errors import UsageError, shown
-from sealift_signing.transparency.entry import Term
+from sealift_signing.transparency.entry import Entry, Term
 from sealift_signing.vocabulary import moment
 
 KEY = "key"
@@ -34,6 +34,21 @@ class Question:
     terms: tuple[Term, ...] = ()
     since: str | None = None
     until: str | None = None
+
+
+def answers(entry: Entry, question: Question) -> bool:
+    """Whether an entry matches by its own words, whatever it was found by."""
+    kind, who = question.type or entry.type, question.actor
+    is_family = kind.endswith(".*")
+    return (
+        (entry.type.startswith(kind[:-1]) if is_family else entry.type == kind)
+        and question.id in {None, entry.id}
+        and question.site in {None, entry.site}
+        and (who is None or f", {who}, " in f", {entry.actor}, " or Term(KEY, who) in entry.terms)
+        and set(question.terms) <= set(entry.terms)
+        and (question.since or "") <= entry.at
+        and (question.until is None or entry.at < question.until)
+    )
 
 
 def names(actor: str) -> tuple[str, ...]:
