@@ -196,7 +196,7 @@ def test_g1_267_limit_whoever_takes_out_its_words_as_well_is_named_by_fsck_alone
         ("statement", "kind = 'objection'"),
         ("log_term", f"kind = 'promotion' AND seq IN ({entry})"),
     )
-    assert ready.standing(number).objections == ()
+    assert not ready.standing(number).objections
     said = named(ready)
     assert any(one.startswith("The objection ") for one in said)
     assert any("its term promotion" in one for one in said)
