@@ -35,7 +35,8 @@ def edited(acme: Acme, kind: str, **changes: Loose) -> int:
         values = {"body": body_of(said), "actor": said.actor}
         connection.execute(update(log_entry).where(log_entry.c.seq == row.seq).values(**values))
     acme.close()
-    return int(row.seq)
+    seq: int = row.seq
+    return seq
 
 
 def found_by(acme: Acme, kind: str, term: Term) -> int:
@@ -46,7 +47,7 @@ def found_by(acme: Acme, kind: str, term: Term) -> int:
         row = {"kind": term.kind, "value": term.value, "seq": seq}
         connection.execute(insert(log_term).values(**row))
     assert seq is not None
-    return seq
+    return int(seq)
 
 
 def test_g1_264_an_edited_entry_is_not_listed_as_the_log(ready: Acme, capsys: Capsys) -> None:
@@ -58,7 +59,7 @@ def test_g1_264_an_edited_entry_is_not_listed_as_the_log(ready: Acme, capsys: Ca
         assert "mallory" not in said
         assert f"Not listed is entry {seq}: " in said
         assert "sealift audit verify" in told
-    assert "team.created" in said or "version.ingested" in said  # the others are
+    assert "version.ingested" in cli("audit", "list")[1]  # the others are
     assert cli("audit", "list", "--type", "version.ingested")[0] == 0
 
 
