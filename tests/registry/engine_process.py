@@ -68,7 +68,13 @@ class Told:
         return {"by": os.getpid(), "step": name}
 
 
+def watched(event: str, arguments: tuple[object, ...]) -> None:
+    if event in {"socket.bind", "socket.connect", "socket.getaddrinfo", "socket.sendto"}:
+        say("net", event, repr(arguments[1:]))
+
+
 def main(told: dict[str, Any]) -> None:
+    sys.addaudithook(watched)
     if told["clock"]:  # this process believes that it is another time
         real = time.time
         time.time = lambda: real() + told["clock"]

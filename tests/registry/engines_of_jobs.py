@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,7 +122,7 @@ class Where:
             beats.join()
             found.close()
 
-    def worker(self, **more: Any) -> Line:  # noqa: ANN401 - JSON
+    def worker(self, environment: Mapping[str, str] | None = None, **more: Any) -> Line:  # noqa: ANN401 - JSON
         """A worker that has begun to work."""
         told = {
             "place": self.place,
@@ -139,6 +139,7 @@ class Where:
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.registry.engine_process", json.dumps({**told, **more})],
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dbos._error import DBOSInitializationError
-from sqlalchemy import QueuePool, create_engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import QueuePool, create_engine, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from sealift_registry.jobs import dbos_tables
 from sealift_registry.jobs.dbos_liveness import Locks
@@ -33,11 +34,11 @@ def embedded(root: Path) -> Place:
         FailedError: the file is none of an engine's, or cannot be written.
     """
     path = root / FILE
-    gone: list[bool] = []
+    is_made = False
 
     def connect() -> sqlite3.Connection:
-        if gone:  # SQLite would make an empty file
-            msg = "it is closed"
+        if is_made and not path.exists():  # SQLite would make an empty one
+            msg = "it is not there any more"
             raise sqlite3.OperationalError(msg)
         found = sqlite3.connect(
             path, timeout=WAIT_SECONDS, isolation_level="IMMEDIATE", check_same_thread=False
@@ -48,10 +49,6 @@ def embedded(root: Path) -> Place:
         found.execute("PRAGMA foreign_keys = ON")
         return found
 
-    def shut() -> None:
-        gone.append(True)
-        database.dispose()
-
     database = create_engine(
         "sqlite://",
         creator=connect,
@@ -61,6 +58,9 @@ def embedded(root: Path) -> Place:
         hide_parameters=True,
     )
 
+    event.listen(database, "connect", lambda _, entry: entry.info.update(file=_file_of(path)))
+    event.listen(database, "checkout", lambda _, entry, __: _check_same(path, entry))
+
     @contextmanager
     def in_words() -> Iterator[None]:
         try:
@@ -68,14 +68,30 @@ def embedded(root: Path) -> Place:
         except SQLAlchemyError as bad:
             raise _told(path, bad) from bad
 
-    place = Place(database, None, str(path), Locks(database, root / RUNNING), in_words, shut)
+    place = Place(database, None, str(path), Locks(database, root / RUNNING), in_words)
     try:
         with in_words():
             _bring_up_to_date(place)
     except BaseException:
-        shut()
+        place.shut()
         raise
+    is_made = True
     return place
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    """Which file is there: its number is nobody else's while somebody has it open."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _check_same(path: Path, entry: ConnectionPoolEntry) -> None:
+    """Have a connection to a file that was moved away, or replaced, be made anew."""
+    if entry.info.get("file") != _file_of(path):
+        raise DisconnectionError
 
 
 def _bring_up_to_date(place: Place) -> None:

@@ -66,6 +66,7 @@ class DbosEngine:
 
     def forget(self, key: str) -> None:
         """As `Engine.forget`."""
+        self._told.pop(key, None)
         with self._place.in_words():
             self._place.forget(key)
 
@@ -114,7 +115,11 @@ class DbosEngine:
         }
         with self._place.in_words():
             self._place.liveness.begin(row)
-            self._work = Work(self._place, self._name, self._here.id, taken, slots, body)
+            try:
+                self._work = Work(self._place, self._name, self._here.id, taken, slots, body)
+            except BaseException:
+                self._place.liveness.end()
+                raise
 
     def beat(self) -> Sequence[str]:
         """As `Engine.beat`."""
@@ -167,7 +172,6 @@ class DbosEngine:
                 if self._name not in {worker for _, worker in self._place.taken()}:
                     self._place.dismiss(self._name)
             self._place.liveness.end()
-        self._place.client.destroy()
         self._place.shut()
 
 

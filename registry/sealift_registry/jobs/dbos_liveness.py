@@ -56,6 +56,7 @@ class Locks:
         self._database = database
         self._folder = folder
         self._held: tuple[Path, BinaryIO] | None = None
+        self._row: dict[str, Any] = {}
 
     def begin(self, row: Mapping[str, Any]) -> None:
         """As `Liveness.begin`: the lock first, for who has a row and no lock is dead."""
@@ -66,13 +67,20 @@ class Locks:
             raise locks.no_lock(path, bad) from bad
         if file is None:  # another of the same random name
             raise locks.no_lock(path, BlockingIOError(11, "another process holds it"))
-        self._held = path, file
-        with self._database.begin() as connection:
-            seen = int(time.time() * 1000)
-            connection.execute(insert(dbos_tables.worker).values(**row, seen=seen))
+        self._held, self._row = (path, file), dict(row)
+        self.beat()
 
     def beat(self) -> bool:
         """As `Liveness.beat`: a lock needs no word of it, and who is dead is dead."""
+        t = dbos_tables.worker
+        if self._held is None:
+            return True
+        one = t.c.name == self._row["name"]
+        with self._database.connect() as connection:
+            if connection.execute(select(t.c.name).where(one)).first() is None:  # a new file
+                row = {**self._row, "seen": int(time.time() * 1000)}
+                connection.execute(insert(t).values(**row))
+                connection.commit()
         return True
 
     def may_take(self) -> bool:

@@ -17,7 +17,8 @@ from dbos._schemas.system_database import SystemSchema
 from dbos._serialization import DBOSPortableJSONSerializer, DefaultSerializer
 from dbos._sys_db import WorkflowStatusString as Status
 from dbos._utils import GlobalParams
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Engine, delete, event, select, update
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from sealift_registry.jobs import dbos_tables
 from sealift_registry.jobs.dbos_liveness import Liveness
@@ -88,7 +89,6 @@ class Place:
         where: as people are told.
         liveness: who works there, and lives.
         in_words: turns the driver's errors into ours.
-        shut: lets go of it.
     """
 
     database: Engine
@@ -96,10 +96,11 @@ class Place:
     where: str
     liveness: Liveness
     in_words: Callable[[], AbstractContextManager[None]]
-    shut: Callable[[], None]
 
     def __post_init__(self) -> None:
         tame()
+        self._is_shut = False
+        event.listen(self.database, "checkin", self._given_back)
         self.client = DBOSClient(
             system_database_engine=self.database,
             dbos_system_schema=self.schema,
@@ -110,6 +111,16 @@ class Place:
         )
         self.rows: Engine = self.client._sys_db.engine  # noqa: SLF001 - with DBOS's schema filled in
         self.ours = self.database.execution_options(schema_translate_map={None: self.schema})
+
+    def shut(self) -> None:
+        """Let go of it. Threads of DBOS that still have a connection give it back later."""
+        self._is_shut = True
+        self.client.destroy()
+        self.database.dispose()
+
+    def _given_back(self, _connection: object, entry: ConnectionPoolEntry) -> None:
+        if self._is_shut:
+            entry.invalidate()
 
     def states(self) -> dict[str, State]:
         """Of every job that is known."""

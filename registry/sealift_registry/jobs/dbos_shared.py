@@ -32,12 +32,12 @@ def shared(hub: Database, lease: float = LEASE) -> Place:
     database = open_beside(cast("PostgresDatabase", hub).url)
     schema = JOBS_SCHEMA
     leases = Leases(database.execution_options(schema_translate_map={None: schema}), lease)
-    place = Place(database, schema, hub.where, leases, hub.in_words, database.dispose)
+    place = Place(database, schema, hub.where, leases, hub.in_words)
     try:
         with hub.in_words():
             _check(place)
     except BaseException:
-        database.dispose()
+        place.shut()
         raise
     return place
 
