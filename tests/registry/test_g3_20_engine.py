@@ -146,6 +146,35 @@ def test_g3_20_a_job_that_is_given_back_goes_on_where_it_was(where: Where) -> No
         assert engine.steps("key0001") == tuple(STEPS)
 
 
+def test_g3_20_a_job_is_taken_from_nobody_who_works_at_it(where: Where) -> None:
+    with where.engine() as engine:
+        engine.enqueue(job(1))
+        worker, other = where.worker(holds="two"), where.worker(queues=["other"], host=THERE)
+        worker.hear("held key0001 two")
+        engine.again(job(1, queue="other"))
+        engine.rewind(job(1))
+        engine.enqueue(job(1, queue="other"))
+        assert engine.states() == {"key0001": "working"}
+        assert engine.steps("key0001") == ("one",)
+        worker.tell("go")
+        worker.hear("done key0001")
+        until(engine.states, {"key0001": "over"})
+        assert "begin key0001" not in other.heard()
+
+
+def test_g3_20_what_is_forgotten_is_taken_from_who_works_at_it(where: Where) -> None:
+    with where.engine() as engine:
+        engine.enqueue(job(1))
+        worker = where.worker(holds="two")
+        worker.hear("held key0001 two")
+        engine.forget("key0001")
+        worker.tell("go")
+        worker.hear("taken key0001")
+        assert engine.states() == {}
+        engine.enqueue(job(2))
+        worker.hear("done key0002")
+
+
 def test_g3_20_what_a_step_raises_is_raised_and_not_recorded(where: Where) -> None:
     found: list[object] = []
 

@@ -167,3 +167,27 @@ def test_g3_21_a_worker_by_an_odd_name_is_dead(where: Where, tmp_path: Path) -> 
         )
         engine.work(["hub"], 1, lambda key, recorder: None)
         until(engine.states, {"key0001": "over"})
+
+
+def test_g3_21_what_a_worker_took_and_has_not_in_hand_is_put_back(where: Where) -> None:
+    """A claim whose COMMIT nobody confirmed; else it would wait for as long as the worker lives."""
+    try:
+        with where.engine() as engine:
+            engine.enqueue(job(1))
+            worker = where.worker(holds="two")
+            worker.hear("held key0001 two")
+            engine.enqueue(job(2))
+            (one,) = engine.workers()
+            run(
+                where,
+                "UPDATE workflow_status SET status = 'PENDING', executor_id = ?, owner_xid = 'x' "
+                "WHERE workflow_uuid = 'key0002'",
+                one.name,
+            )
+            worker.hear("back key0002")
+            assert engine.states() == {"key0001": "working", "key0002": "waiting"}
+            worker.tell("go")
+            worker.hear("done key0002")
+            assert "back key0001" not in worker.heard()
+    finally:
+        where.end()
