@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -86,6 +87,7 @@ def test_g3_20_no_more_at_once_than_slots(where: Where) -> None:
             engine.enqueue(job(number, queue=f"q{number % 3}"))
         worker = where.worker(queues=["q0", "q1", "q2"], slots=2, holds="two")
         until(lambda: sum(one.startswith("held") for one in worker.heard()), 2)
+        time.sleep(1)  # twice as long as it takes to look again
         assert list(engine.states().values()).count("working") == 2
         worker.tell("go")
         until(lambda: set(engine.states().values()), {"over"})

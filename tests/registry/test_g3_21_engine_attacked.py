@@ -14,6 +14,7 @@ import pytest
 
 from sealift_registry.jobs.dbos_embedded import FILE
 from sealift_registry.jobs.engine import Recorder, StoppedError
+from sealift_signing import locks
 from tests.registry.engines_of_jobs import Where, at_a_server, in_a_home, job, until
 
 
@@ -159,14 +160,14 @@ def test_g3_21_a_worker_by_an_odd_name_is_dead(where: Where, tmp_path: Path) -> 
     with where.engine() as engine:
         engine.enqueue(job(1))
         lock = Path(where.place) / "other.lock" if not where.is_shared else tmp_path / "other.lock"
-        lock.touch()
         run(
             where,
             "UPDATE workflow_status SET status = 'PENDING', executor_id = '../other', "
             "owner_xid = 'x', started_at_epoch_ms = 1",
         )
-        engine.work(["hub"], 1, lambda key, recorder: None)
-        until(engine.states, {"key0001": "over"})
+        with locks.held(lock):  # somebody's, and no worker's
+            engine.work(["hub"], 1, lambda key, recorder: None)
+            until(engine.states, {"key0001": "over"})
 
 
 def test_g3_21_what_a_worker_took_and_has_not_in_hand_is_put_back(where: Where) -> None:

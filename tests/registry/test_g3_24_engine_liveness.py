@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -250,3 +251,14 @@ def test_g3_24_a_closed_engine_makes_no_empty_file(home: Where, tmp_path: Path) 
     (tmp_path / FILE).unlink()
     time.sleep(1.5)
     assert not (tmp_path / FILE).exists()
+
+
+def test_g3_24_a_connection_that_is_given_back_late_is_closed(home: Where) -> None:
+    place = place_of(home.place, LEASE)
+    late = place.database.connect()
+    theirs = late.connection.dbapi_connection
+    assert isinstance(theirs, sqlite3.Connection)
+    place.shut()
+    late.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        theirs.execute("SELECT 1")
