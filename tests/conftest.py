@@ -80,14 +80,6 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Three workers on two cores, where tests wait for servers and programs half of their time."""
-    waiting = config.getoption("--engines") != EMBEDDED or config.option.markexpr == "system"
-    every = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
-    return -(-len(every(0)) * 3 // 2) if waiting else None
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Give a test, and whatever it starts, a PATH of the programs that are declared for it."""
