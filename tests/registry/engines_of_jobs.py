@@ -22,7 +22,7 @@ from sealift_registry.storage.postgres_roles import Roles
 from tests.registry.engine_process import place_of
 from tests.servers.postgres import postgres
 
-WITHIN = 30.0
+WITHIN = 120
 """Seconds within which a line comes, or a state."""
 HERE, THERE = "0" * 32, "1" * 32
 LEASE = 2.0
