@@ -230,7 +230,13 @@ class World:
                 path = ref.path(form)
                 recording.add_artifact(connection, ArtifactRow(path, manifest, None, made))
                 self._vouch(connection, path, manifest)
-            said: dict[str, Json] = {"version": str(ref)}
+            said: dict[str, Json] = {
+                "version": str(ref),
+                "source": version.source_version,
+                "source_record": version.source_sha256,
+                "format": version.format,
+                "goldens": goldens,
+            }
             return hub.entry("version.ingested", "tester", said, {"model": str(ref.of)}), None
 
         hub.commit(action)

@@ -58,6 +58,8 @@ OF_NOTHING_SIGNED = {
     "hub.leaving",
     "hub.moved",
     "intake.refused",
+    "job.asked",
+    "job.ended",
     "log.key-taken-up",
     "return.accepted",
     "return.refused",
@@ -116,19 +118,36 @@ def test_every_type_of_entry_is_looked_at_here() -> None:
 def _types() -> Iterator[str]:
     """The types of the hub's entries, as its code names them."""
     package = Path(sealift_registry.__file__).parent
-    for file in package.rglob("*.py"):
-        if "demo" in file.relative_to(package).parts:
-            continue
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    there = [one for one in package.rglob("*.py") if "demo" not in one.relative_to(package).parts]
+    trees = [ast.parse(file.read_text("utf-8")) for file in there]
+    constants = dict[str, list[ast.expr]]()
+    for name, value in (one for tree in trees for one in _constants(tree)):
+        constants.setdefault(name, []).append(value)
+    for tree in trees:
+        for node in ast.walk(tree):
             found: list[ast.expr] = []
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
                 found = node.args if name in {"entry", "_entry", "SignedRetirement"} else []
+                named = [one.id for one in found[:1] if isinstance(one, ast.Name)]
+                found = [*found, *(value for one in named for value in constants.get(one, ()))]
             elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in NAMED:
                 found = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
             for one in found:
                 if isinstance(one, ast.Constant) and "." in str(one.value):
                     yield str(one.value)
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """What the names of a module stand for, alone or several at once."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            (target,), value = node.targets, node.value
+            names = target.elts if isinstance(target, ast.Tuple) else [target]
+            values = value.elts if isinstance(value, ast.Tuple) else [value]
+            yield from (
+                (getattr(one, "id", ""), it) for one, it in zip(names, values, strict=False)
+            )
 
 
 NAMED = {"ENTRIES", "BEGUN", "FOUNDED", "REFUSED"}

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -256,7 +257,7 @@ def test_g3_24_a_closed_engine_makes_no_empty_file(home: Where, tmp_path: Path) 
 def test_g3_24_a_connection_that_is_given_back_late_is_closed(home: Where) -> None:
     place = place_of(home.place, LEASE)
     late = place.database.connect()
-    theirs = late.connection.dbapi_connection
+    theirs: Any = late.connection.dbapi_connection
     assert isinstance(theirs, sqlite3.Connection)
     place.shut()
     late.close()
