@@ -177,7 +177,7 @@ def _opened(opens: Callable[[URL], Engine]) -> Callable[[URL], Engine]:
     return opened
 
 
-def _unwanted_folder(folder: Path) -> object:
+def _unwanted_folder(folder: Path, *_: object) -> object:
     raise AssertionError(f"{folder} is to be kept on a server.")
 
 

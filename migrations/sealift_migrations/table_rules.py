@@ -59,6 +59,7 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(["transfer", "derived_table"], ADDED),
     "site_state": DERIVED,
     **dict.fromkeys(["job", "job_attempt", "job_setback", "job_end"], PASSING),
+    **dict.fromkeys(["blob_claim", "condemned_blob"], PASSING),
     VERSION_TABLE: READ,
 }
 """Every table, by its name."""

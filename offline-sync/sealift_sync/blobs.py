@@ -40,6 +40,17 @@ class Blob:
     size: int
 
 
+class Relied(Protocol):
+    """Told of blobs before a store looks whether it has them: from then on they are relied upon."""
+
+    def __call__(self, digests: Collection[str], /) -> Collection[str]:
+        """Those of them of which nothing that is there may be relied upon: they are put anew.
+
+        Raises:
+            FailedError: it could not be noted, so nothing is looked at.
+        """
+
+
 class BlobStore(Protocol):
     """Where a hub keeps its blobs. What is taken in is there whole, and durable, or not at all.
 
@@ -61,6 +72,15 @@ class BlobStore(Protocol):
 
     def sizes(self, digests: Collection[str]) -> dict[str, int]:
         """Of those that are here the sizes, all asked together: for many this is cheaper."""
+
+    def rely_on(self, digests: Collection[str]) -> Collection[str]:
+        """Say that these will be relied upon, before it is looked whether they are here.
+
+        Whatever takes in a blob says so itself, of each: for many it is cheaper beforehand.
+
+        Returns:
+            Those of which nothing that is here may be relied upon: they are to be put anew.
+        """
 
     def put(
         self,
@@ -187,11 +207,20 @@ def unreadable(what: str, bad: OSError) -> FailedError:
     )
 
 
-class BlobFolder:
-    """Blobs in `root`/sha256; temporary files in `root`/incoming."""
+def nobody_removes(_digests: Collection[str]) -> Collection[str]:
+    """`Relied` of a store from which nobody else removes anything."""
+    return ()
 
-    def __init__(self, root: Path) -> None:
+
+class BlobFolder:
+    """Blobs in `root`/sha256; temporary files in `root`/incoming.
+
+    `relied` is told what others may not remove from there.
+    """
+
+    def __init__(self, root: Path, relied: Relied = nobody_removes) -> None:
         self.root = root
+        self.relied = relied
         self._final = root / "sha256"
         self._incoming = root / "incoming"
 
@@ -248,6 +277,12 @@ class BlobFolder:
                 found[digest] = about.st_size
         return found
 
+    def rely_on(self, digests: Collection[str]) -> Collection[str]:
+        """Say that these will be relied upon."""
+        for one in digests:
+            check_digest(one)
+        return self.relied(digests)
+
     def put(
         self,
         source: BinaryIO,
@@ -277,6 +312,7 @@ class BlobFolder:
                 if expect is not None and found != expect:
                     raise damaged(expect)
                 flush(file)
+                self.relied([found])
                 aside.chmod(0o444)
                 aside.replace(self.path(found))
             flush_folder(self._final)
@@ -303,6 +339,7 @@ class BlobFolder:
 
     def prepare(self, files: Mapping[str, Path]) -> Callable[[], None]:
         """As `adopt`, later: to rename some files is quick."""
+        self.rely_on(files)
         return partial(self.adopt, files)
 
     def _make(self) -> None:
@@ -315,7 +352,7 @@ class BlobFolder:
     def put_bytes(self, data: bytes) -> Blob:
         """Take in `data`; nothing is written where it is here already."""
         digest = sha256(data).hexdigest()
-        if self.has(digest):
+        if digest not in self.relied([digest]) and self.has(digest):
             return Blob(digest, len(data))
         return self.put(BytesIO(data), expect=digest)
 

@@ -55,7 +55,9 @@ def store_files(
     files = tuple(_files(folder, expected).values())
     read = partial(_read_again, folder)
     packed = [_store_pack(blobs, read, together, told) for together in _together(files)]
-    for file in artifact.loose(files, packed):
+    loose = artifact.loose(files, packed)
+    blobs.rely_on([file.sha256 for file in loose])
+    for file in loose:
         _store_file(blobs, folder, file, told)
     return StoredFiles(files, tuple(packed))
 
@@ -165,6 +167,7 @@ def store_again(
         FailedError: a file is not what it was when it was looked at, or the manifest is lost and
             none that this software writes of these files has its digest.
     """
+    blobs.rely_on([manifest])
     if _whole(blobs, manifest):
         known = artifact.read_manifest(
             blobs.read(manifest, artifact.LARGEST_MANIFEST), what="the manifest"
@@ -177,14 +180,17 @@ def store_again(
     config, data = _described(path, model_format, stored)
     if _digest(data) != manifest:
         raise _lost(manifest, path, blobs)
+    loose = artifact.loose(stored.files, stored.packs)
+    named = [*(one.sha256 for one in loose), *(one.sha256 for one in stored.packs)]
+    doubtful = blobs.rely_on([manifest, _digest(config), *named])
     for whole in (config, data):
-        if not _whole(blobs, _digest(whole)):
+        if _digest(whole) in doubtful or not _whole(blobs, _digest(whole)):
             blobs.put(BytesIO(whole), expect=_digest(whole), anew=True)
-    for file in artifact.loose(stored.files, stored.packs):
-        if not _whole(blobs, file.sha256):
+    for file in loose:
+        if file.sha256 in doubtful or not _whole(blobs, file.sha256):
             _store_file(blobs, folder, file, lambda _: None, anew=True)
     for pack in stored.packs:
-        if not _whole(blobs, pack.sha256):
+        if pack.sha256 in doubtful or not _whole(blobs, pack.sha256):
             _store_pack(blobs, partial(_read_again, folder), pack.files, _nobody, anew=True)
 
 

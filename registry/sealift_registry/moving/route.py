@@ -11,6 +11,7 @@ from sealift_registry.storage.home import ENVIRONMENT, Home
 from sealift_registry.storage.opening import database_of
 from sealift_registry.storage.settings_file import Values
 from sealift_signing.errors import UsageError
+from sealift_sync.blobs import nobody_removes
 
 HOME = "home"
 """How people name the hub's own folder."""
@@ -84,4 +85,5 @@ def route(home: Home, database: str | None, blobs: Mapping[str, str] | None) -> 
             "hub's own folder.",
         )
     settings = settings_file.changed(home.settings, values)
-    return Route(home, replace(home, settings=settings), values)
+    there = replace(home, settings=settings, relied=nobody_removes)  # nobody else is there yet
+    return Route(home, there, values)

@@ -23,7 +23,7 @@ from sealift_signing import disk, file_access
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
 from sealift_signing.login import check_may_open, check_not_of_another
 from sealift_sync import durable
-from sealift_sync.blobs import BlobFolder, BlobStore
+from sealift_sync.blobs import BlobFolder, BlobStore, Relied, nobody_removes
 
 S = TypeVar(
     "S",
@@ -136,12 +136,14 @@ class Home:
     Attributes:
         ignored: what its settings.toml says that counted once, and no longer counts.
         organisation: whose hub it is, as soon as that is known.
+        relied: told which blobs somebody relies on, as soon as there is a database to note it.
     """
 
     root: Path
     settings: Settings
     ignored: tuple[str, ...] = ()
     organisation: str = ""
+    relied: Relied = nobody_removes
 
     @property
     def database_file(self) -> Path:
@@ -153,10 +155,10 @@ class Home:
         """The hub's blobs."""
         address = self.settings.blobs.address
         if address is None:
-            return BlobFolder(self.root / "blobs")
+            return BlobFolder(self.root / "blobs", self.relied)
         from sealift_registry.storage.s3_blobs import S3Blobs
 
-        return S3Blobs(address, self.work, self.organisation)
+        return S3Blobs(address, self.work, self.organisation, relied=self.relied)
 
     def check_blobs_free(self) -> None:
         """Check that a new hub can keep its blobs where the settings say: nobody else does.

@@ -35,8 +35,10 @@ from sealift_sync.blobs import (
     SMALL,
     Blob,
     Fault,
+    Relied,
     check_digest,
     damaged,
+    nobody_removes,
     open_regular,
     too_large,
     unreadable,
@@ -62,6 +64,7 @@ class S3Blobs:
         work: the hub's folder of work.
         organisation: whose hub it is; what is written is refused where another's marker lies.
             Empty: it is not known, and nothing can be written.
+        relied: told what others may not remove from there.
     """
 
     def __init__(
@@ -70,11 +73,14 @@ class S3Blobs:
         work: Path,
         organisation: str = "",
         patience: Patience | None = None,
+        *,
+        relied: Relied = nobody_removes,
     ) -> None:
         self.address = address
         self.organisation = organisation
         self.calls = Calls(address, patience or Patience())
         self._work = work
+        self.relied = relied
 
     @property
     def where(self) -> str:
@@ -178,6 +184,12 @@ class S3Blobs:
                     sizes[digest] = asked
         return {digest: sizes[digest] for digest in digests if digest in sizes}
 
+    def rely_on(self, digests: Collection[str]) -> Collection[str]:
+        """Say that these will be relied upon."""
+        for one in digests:
+            check_digest(one)
+        return self.relied(digests)
+
     def put(
         self,
         source: BinaryIO,
@@ -196,7 +208,7 @@ class S3Blobs:
             blob = self._put_small(first, expect, anew=anew)
             told(blob.size)
             return blob
-        if expect is None or self.has(expect):
+        if expect is None or self.rely_on([expect]) or self.has(expect):
             return self._put_hashed(first, taken, size, expect, told, anew=anew)
         return self._send(expect, size, first, taken, told, anew=anew)
 
@@ -230,6 +242,7 @@ class S3Blobs:
 
     def prepare(self, files: Mapping[str, Path]) -> Callable[[], None]:
         """Upload all of them now; what is returned has nothing left to do."""
+        self.rely_on(files)
         for digest, path in files.items():
             self.put_file(path, expect=digest)
         return _done
@@ -238,6 +251,7 @@ class S3Blobs:
         blob = Blob(sha256(data).hexdigest(), len(data))
         if expect not in {None, blob.sha256}:
             raise damaged(str(expect))
+        anew = bool(self.relied([blob.sha256])) or anew
         if not anew and self._size(blob.sha256) == blob.size:
             return blob
         with self.calls.told():
@@ -287,6 +301,7 @@ class S3Blobs:
         self, blob: Blob, first: bytes, source: Source, told: Progress, *, anew: bool
     ) -> Blob:
         """Send what was hashed, unless it is there in this size."""
+        anew = bool(self.relied([blob.sha256])) or anew
         there = None if anew else self._size(blob.sha256)
         if there == blob.size:
             told(blob.size)

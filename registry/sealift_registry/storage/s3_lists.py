@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,21 @@ MOST_PAGES = 100_000
 """Pages of a list, which at a thousand each are a hundred million blobs: more have no end."""
 
 Mark = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a blob, or that it was deleted, which has no bytes.
+
+    Attributes:
+        id: the server's name for it.
+        size: in bytes.
+        is_latest: whether it is what is read when no version is named.
+    """
+
+    id: str
+    size: int
+    is_latest: bool
 
 
 def blobs(calls: Calls, folder: str) -> Iterator[list[tuple[str, int]]]:
@@ -30,6 +46,26 @@ def blobs(calls: Calls, folder: str) -> Iterator[list[tuple[str, int]]]:
         some = [one for one in _blobs_of(page, folder, calls.address.where) if one[0] > last]
         last = some[-1][0] if some else last
         yield some
+
+
+def versions(calls: Calls, folder: str) -> Iterator[tuple[str, list[Version]]]:
+    """Every blob in `folder`, also one that was deleted, with all versions and deletions of it.
+
+    Raises:
+        FailedError: as of `blobs`.
+    """
+    name, some = "", list[Version]()
+    for page in _pages(calls, "list_object_versions", folder, _next_versions):
+        for digest, version in _versions_of(page, folder, calls.address.where):
+            if digest < name:
+                raise s3_answers.odd(calls.address.where, "a list that is not in order")
+            if digest != name:
+                if some:
+                    yield name, some
+                name, some = digest, []
+            some.append(version)
+    if some:
+        yield name, some
 
 
 def uploads(calls: Calls, folder: str) -> Iterator[dict[str, Any]]:
@@ -69,6 +105,24 @@ def _blobs_of(page: dict[str, Any], folder: str, where: str) -> list[tuple[str, 
     if any(one[0] >= other[0] for one, other in pairwise(ours)):
         raise s3_answers.odd(where, "a list that is not in order")
     return ours
+
+
+def _versions_of(page: dict[str, Any], folder: str, where: str) -> Iterator[tuple[str, Version]]:
+    """Versions and deletions of a page, which are two lists, by their keys."""
+    listed = [*(page.get("Versions") or ()), *(page.get("DeleteMarkers") or ())]
+    for one in sorted(listed, key=lambda one: str(one["Key"])):
+        key, version = str(one["Key"]), str(one.get("VersionId") or "")
+        if not key.startswith(folder) or not version:
+            raise s3_answers.odd(where, "a list of something else than versions of what was asked")
+        if SHA256.matches(key.removeprefix(folder)):
+            is_latest = one.get("IsLatest") is True
+            yield key.removeprefix(folder), Version(version, int(one.get("Size") or 0), is_latest)
+
+
+def _next_versions(page: dict[str, Any]) -> Mark:
+    key, version = page.get("NextKeyMarker"), page.get("NextVersionIdMarker")
+    marks = {"KeyMarker": str(key or "")}
+    return marks | {"VersionIdMarker": str(version)} if version else marks
 
 
 def _behind(page: dict[str, Any]) -> Mark:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from sealift_registry.audit.admission import newest
 from sealift_registry.audit.newest_checkpoint import NewestCheckpoint
 from sealift_registry.audit.writer import AuditLog, utc_now
+from sealift_registry.storage.blob_claims import BlobClaims
 from sealift_registry.storage.database import Database, not_new
 from sealift_registry.storage.home import (
     Home,
@@ -114,7 +115,8 @@ def open_at(
         home=_kept_in(home, database),
     )
     log.check = LogKeyCheck(online)
-    hub = Hub(home, database, log, online)
+    claims = BlobClaims(database, log.clock)
+    hub = Hub(replace(home, relied=claims), database, log, online, claims=claims)
     readiness.notice_lost(hub)
     readiness.learn(hub)
     with suppress(SealiftError):  # of a damaged database, which fsck is to name; later, then

@@ -15,6 +15,7 @@ from sealift_registry.audit.batch import Action, Committed
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.audit.writer import AuditLog
 from sealift_registry.storage.asked_blobs import ROUNDS, AskedBlobs
+from sealift_registry.storage.blob_claims import BlobClaims
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.home import Home
 from sealift_registry.trust.copies import write_copies
@@ -52,6 +53,7 @@ class Hub:
         guard: asked first within every action, which it refuses by raising: of a hub that an
             attempt at a job was given, whether that attempt may still record anything.
         job: the id of that job, by which each of its entries is found; empty for no job.
+        claims: on the blobs that this process takes in or finds, until rows name them.
     """
 
     home: Home
@@ -60,6 +62,7 @@ class Hub:
     online: OnlineKeys
     guard: Callable[[Connection], None] | None = None
     job: str = ""
+    claims: BlobClaims | None = None
 
     @property
     def engine(self) -> Engine:
@@ -106,6 +109,8 @@ class Hub:
     def close(self) -> None:
         """Write what is queued, and let go of the database."""
         self.log.close()
+        if self.claims is not None:
+            self.claims.close()
         self.database.close()
 
     def now(self) -> datetime:
@@ -135,6 +140,8 @@ class Hub:
             connection.info.pop(_PUBLISHED, None)  # of an action before it, which failed
             if self.guard is not None:
                 self.guard(connection)
+            if self.claims is not None:
+                self.claims.check(connection)
             entry, result = action(connection)
             if self.job:
                 found_by = dict.fromkeys((*entry.terms, Term("job", self.job)))
