@@ -216,8 +216,8 @@ def _removing(count: int, who: str) -> FailedError:
     by = f" ({who})" if who else ""
     return FailedError(
         "blobs-being-removed",
-        f"sealift gc{by} has been removing {counted(count, 'blob')} that this command needs for "
-        f"{PATIENCE:.0f} seconds; nothing was recorded.",
+        f"Another process{by} has been removing {counted(count, 'blob')} that this command needs "
+        f"for {PATIENCE:.0f} seconds; nothing was recorded.",
         next_step="Wait until it is done, or end it if it hangs: it may be run again. Then run "
         "this command again.",
     )
