@@ -93,8 +93,8 @@ class BlobClaims:
         if there < len(noted):
             raise FailedError(
                 "blobs-not-kept",
-                "This command lost its lock for a while, and sealift gc may have removed blobs "
-                "that it put or found; nothing was recorded.",
+                "This command lost its lock for a while, and blobs that it put or found may have "
+                "been removed meanwhile; nothing was recorded.",
                 subject=self._database.where,
                 next_step="Run it again.",
             )
