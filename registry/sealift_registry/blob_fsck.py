@@ -17,7 +17,7 @@ from sealift_registry.catalog import tables
 from sealift_registry.catalog.catalog import artifact_of_row
 from sealift_registry.proof.proof_report import named_check_rows
 from sealift_registry.storage import s3_versions
-from sealift_registry.storage.queries import all_rows
+from sealift_registry.storage.queries import all_rows, in_parts
 from sealift_registry.trust.hub import Hub
 from sealift_signing import statements
 from sealift_signing.canonical import Json
@@ -77,17 +77,24 @@ class Found:
 
 
 @dataclass
-class _Named:
-    """The blobs that are named, each with what it is, and the manifests alone."""
+class Named:
+    """The blobs that are named, each with what it is, and the manifests alone.
+
+    Attributes:
+        others: what is named elsewhere, and by what: of that nothing is checked here.
+    """
 
     parts: dict[str, set[Part]] = field(default_factory=dict)
     manifests: dict[str, list[CatalogPath]] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
 
     def add(self, digest: str, kind: PartKind, path: CatalogPath) -> None:
+        """A blob is named as this of an artifact; what is no digest is passed over."""
         if SHA256.matches(digest):
             self.parts.setdefault(digest, set()).add(Part(kind, path))
 
     def add_manifest(self, digest: str, path: CatalogPath) -> None:
+        """A manifest is named, which names more."""
         self.add(digest, "manifest", path)
         if SHA256.matches(digest):
             self.manifests.setdefault(digest, []).append(path)
@@ -136,7 +143,7 @@ class Examination:
             Those of `changed` that are whole.
         """
         written, before = set(changed), self._named.parts.keys() | set()
-        self._unread -= _read_manifests(self._store, self._named, self._unread & written)
+        self._unread -= read_manifests(self._store, self._named, self._unread & written)
         self._look(written | (self._named.parts.keys() - before))
         return {one for one in written if one in self._sizes and one not in self._faults}
 
@@ -169,20 +176,23 @@ def _versions(parts: Iterable[Part]) -> tuple[str, ...]:
     return tuple(sorted({one.path.full_version for one in parts}))
 
 
-def _all_named(hub: Hub) -> tuple[_Named, set[str]]:
+def _all_named(hub: Hub) -> tuple[Named, set[str]]:
     with hub.reading() as connection:
-        found = _named(connection)
-    read = _read_manifests(hub.home.blobs, found, found.manifests)
+        found = named_by_rows(connection)
+    read = read_manifests(hub.home.blobs, found, found.manifests)
     return found, found.manifests.keys() - read
 
 
-def _read_manifests(store: BlobStore, named: _Named, digests: Iterable[str]) -> set[str]:
+def read_manifests(store: BlobStore, named: Named, digests: Iterable[str]) -> set[str]:
     """Take in what some manifests name; those that could be read."""
-    read = store.read_all(sorted(digests), LARGEST_MANIFEST)
-    for digest, data in read.items():
-        for path in named.manifests[digest]:
-            _add_parts(named, digest, data, path)
-    return {*read}
+    done = set[str]()
+    for part in in_parts(sorted(digests)):
+        read = store.read_all(part, LARGEST_MANIFEST)
+        for digest, data in read.items():
+            for path in named.manifests[digest]:
+                _add_parts(named, digest, data, path)
+        done |= read.keys()
+    return done
 
 
 def not_read(store: BlobStore, digest: str) -> FailedError:
@@ -207,9 +217,9 @@ def _faults(store: BlobStore, sizes: Mapping[str, int], progress: Progress) -> d
     return faults
 
 
-def _named(connection: Connection) -> _Named:
+def named_by_rows(connection: Connection) -> Named:
     """What rows themselves name: sources, goldens, manifests, and what proofs left."""
-    named = _Named()
+    named = Named()
     v, g = tables.model_version.c, tables.goldens.c
     for row in all_rows(connection, select(v.team, v.model, v.number, v.source_sha256)):
         named.add(row.source_sha256, "source-record", _source(row))
@@ -245,7 +255,7 @@ def all_evidence(connection: Connection) -> Iterator[tuple[Signed[Evidence], Cat
                 yield found, CatalogPath.parse(row.path)
 
 
-def _add_left(named: _Named, details: Json, path: CatalogPath) -> None:
+def _add_left(named: Named, details: Json, path: CatalogPath) -> None:
     """What a proof left: its picture and its check rows."""
     drawing = details.get("picture") if isinstance(details, Mapping) else None
     if isinstance(drawing, str):
@@ -255,7 +265,7 @@ def _add_left(named: _Named, details: Json, path: CatalogPath) -> None:
         named.add(rows.sha256, "check-rows", path)
 
 
-def _add_parts(named: _Named, manifest: str, data: bytes, path: CatalogPath) -> None:
+def _add_parts(named: Named, manifest: str, data: bytes, path: CatalogPath) -> None:
     try:
         read = read_manifest(data, what=manifest)
     except SealiftError:

@@ -57,6 +57,7 @@ OF_NOTHING_SIGNED = {
     "conversion.refused",
     "hub.leaving",
     "hub.moved",
+    "gc.removed",
     "intake.refused",
     "job.asked",
     "job.ended",

@@ -34,6 +34,7 @@ from sealift_registry.moving.checks import Found
 from sealift_registry.moving.route import Route
 from sealift_registry.moving.row_copies import Summary, Told
 from sealift_registry.storage import settings_file
+from sealift_registry.storage.claims import MOVING
 from sealift_registry.storage.database import Database
 from sealift_registry.trust import founding, places_left, whereabouts
 from sealift_registry.trust.hub import Hub
@@ -44,7 +45,7 @@ from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import moment
 from sealift_sync.durable import BeginPhase
 
-CLAIM = "migrate"
+CLAIM = MOVING
 """One process at a time moves a hub, from wherever it is."""
 TRIES = 5
 """How often blobs are copied before it is given up that others add some meanwhile."""

@@ -193,6 +193,15 @@ def sweep(database: Database, connection: Connection, ended: Callable[[str], boo
     return swept
 
 
+def relied_on(database: Database, connection: Connection, ended: Callable[[str], bool]) -> set[str]:
+    """All that holders which have not ended rely on; as for `sweep`, and nothing is changed."""
+    c, found = blob_claim.c, set[str]()
+    for holder in connection.execute(select(c.holder).distinct()).scalars().all():
+        if _lives(database, holder, ended):
+            found.update(connection.execute(select(c.digest).where(c.holder == holder)).scalars())
+    return found
+
+
 def claimed(connection: Connection, digests: Sequence[str]) -> set[str]:
     """Those of them that somebody relies on."""
     c, found = blob_claim.c, set[str]()

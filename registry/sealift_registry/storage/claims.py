@@ -22,6 +22,8 @@ T = TypeVar("T")
 PAUSE = 0.1
 FORGOTTEN = 24 * 60 * 60.0
 """Seconds after which nobody goes on with a transfer whose process was killed."""
+MOVING = "migrate"
+"""The name of the claim of whoever moves the hub elsewhere."""
 MEDIUM = "medium-"
 """How the name of a claim to a medium begins."""
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from sealift_registry.storage import workspace
 from sealift_registry.storage.s3_address import S3Address, s3_address
+from sealift_registry.storage.setting_ranges import check_ranges
 from sealift_registry.storage.writable import check_writable
 from sealift_signing import disk, file_access
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
@@ -33,6 +34,7 @@ S = TypeVar(
     "ConversionSettings",
     "DatabaseSettings",
     "BlobSettings",
+    "RetentionSettings",
 )
 
 HOME_VARIABLE = "SEALIFT_HOME"
@@ -43,10 +45,6 @@ FORMER = (("delivery", "dispatcher"),)
 POSTGRESQL = "postgresql://"
 IN_HOME = "the home"
 """What is said of blobs that are kept in the hub's own folder."""
-LONGEST_FRESHNESS = 365
-"""Days. Beyond a year a stolen online key would hold a site at something old for too long."""
-LONGEST_PROOF = 240
-"""Minutes; whoever waits for longer waits for something that hangs."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +116,13 @@ class BlobSettings:
 
 
 @dataclass(frozen=True)
+class RetentionSettings:
+    """`[retention]`: days that the rows of a job are kept after it ended; its entries stay."""
+
+    job_days: int = 90
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of settings.toml."""
 
@@ -127,6 +132,7 @@ class Settings:
     conversion: ConversionSettings = ConversionSettings()
     database: DatabaseSettings = DatabaseSettings()
     blobs: BlobSettings = BlobSettings()
+    retention: RetentionSettings = RetentionSettings()
 
 
 @dataclass(frozen=True)
@@ -239,6 +245,10 @@ class Home:
         check_writable(self.root)
         workspace.sweep(self.work)
         self.blobs.sweep()
+
+    def abandoned(self) -> list[Path]:
+        """The folders of work in which nobody works any more."""
+        return workspace.abandoned(self.work)
 
 
 def locate(given: str | None, environment: Mapping[str, str]) -> Path:
@@ -377,6 +387,7 @@ def _settings(given: Mapping[str, object], environment: Mapping[str, str], path:
         _section_of(ConversionSettings, "conversion", given, environment, path),
         _section_of(DatabaseSettings, "database", given, environment, path),
         _section_of(BlobSettings, "blobs", given, environment, path),
+        _section_of(RetentionSettings, "retention", given, environment, path),
     )
     return _checked(settings, path)
 
@@ -415,20 +426,7 @@ _WORDS = {int: "a whole number", str: "text in quotes", bool: "true or false"}
 
 
 def _checked(settings: Settings, path: Path) -> Settings:
-    if not 1 <= settings.delivery.freshness_days <= LONGEST_FRESHNESS:
-        raise UsageError(
-            "bad-setting",
-            f"delivery.freshness_days in {path} must be 1 to {LONGEST_FRESHNESS} days.",
-            subject="delivery.freshness_days",
-            next_step="Choose as many days as a medium may be on its way.",
-        )
-    if not 1 <= settings.conversion.proof_minutes <= LONGEST_PROOF:
-        raise UsageError(
-            "bad-setting",
-            f"conversion.proof_minutes in {path} must be 1 to {LONGEST_PROOF} minutes.",
-            subject="conversion.proof_minutes",
-            next_step="Choose as many minutes as a conversion may take longer.",
-        )
+    check_ranges(settings, path)
     urls = {"url": settings.database.url, "migrator": settings.database.migrator}
     for name, url in urls.items():
         if url and not url.startswith(POSTGRESQL):

@@ -48,6 +48,22 @@ def sweep(parent: Path) -> None:
             _sweep_one(parent / name)
 
 
+def abandoned(parent: Path) -> list[Path]:
+    """What `sweep` would remove there."""
+    found = []
+    for folder in sorted(parent.iterdir()) if parent.is_dir() else ():
+        if _OURS.fullmatch(folder.name) and folder.is_dir():
+            with suppress(OSError):
+                if not _lock(folder).exists() or _is_free(folder):
+                    found.append(folder)
+    return found
+
+
+def _is_free(folder: Path) -> bool:
+    with locks.abandoned(_lock(folder)) as free:
+        return free
+
+
 def _begin(folder: Path) -> BinaryIO:
     """Make the folder, after its lock; whoever holds the lock works there."""
     try:

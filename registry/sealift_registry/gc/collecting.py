@@ -1,0 +1,306 @@
+"""What goes, and its removal: blobs that nothing names, old jobs, and work that was abandoned.
+
+A blob goes once nothing needs it (`gc.marking`), and nobody relies on it (`storage.blob_claims`).
+The order is what makes that safe, whoever writes meanwhile:
+
+1. Claims of who has ended are removed. Whatever these named is in rows by now, or never will be.
+2. One state of the rows is read, and checked against the log; then the manifests.
+3. In a transaction of the writer's, those that are named by nothing and claimed by nobody are
+   condemned. What was named after (2) was claimed before that, and its claim is there: only (1)
+   removes any.
+4. They are removed, and the notes of it.
+
+Whoever needs a condemned blob waits for (4), and puts it again. This may be killed anywhere: what
+was condemned is removed the next time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import Connection, delete, insert, select
+
+from sealift_registry import fsck
+from sealift_registry.audit.reading import LogReader
+from sealift_registry.gc import marking, old_jobs
+from sealift_registry.gc.marking import Marks
+from sealift_registry.storage import blob_claims, blob_removal
+from sealift_registry.storage.blob_claims import REMOVER
+from sealift_registry.storage.blob_removal import StoredBlob
+from sealift_registry.storage.blob_tables import condemned_blob
+from sealift_registry.storage.claims import MOVING, Claim
+from sealift_registry.storage.queries import in_parts
+from sealift_registry.storage.s3_blobs import S3Blobs
+from sealift_registry.trust import readiness
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.log_keys import log_keys
+from sealift_signing import events
+from sealift_signing.errors import FailedError, RefusedError
+from sealift_signing.vocabulary import counted, moment
+from sealift_sync.durable import BeginPhase
+
+GC = "gc"
+"""The name of the claim of the one process that removes."""
+WORDS = "removes what is no longer needed"
+BATCH = 200
+"""Blobs that are condemned at once: so long others may wait."""
+
+
+@dataclass
+class Amount:
+    """How much: blobs, and their bytes as the store has them, older versions among them."""
+
+    blobs: int = 0
+    size: int = 0
+
+    def add(self, one: StoredBlob) -> None:
+        """One more."""
+        self.blobs += 1
+        self.size += one.size
+
+
+@dataclass
+class Found:
+    """What was found, and what went of it.
+
+    Attributes:
+        where: the store.
+        kept: why blobs are kept (`marking.WORDS`), and how many are.
+        unnamed: what nothing names.
+        locked: what the store itself keeps, although nothing needs it.
+        locked_until: the latest time of those.
+        jobs: how many ended long ago.
+        folders: how many folders of work nobody works in any more.
+        needs_versions: why nothing can be removed from this store.
+        removed: of blobs, what is gone.
+    """
+
+    where: str
+    kept: dict[str, Amount] = field(default_factory=dict)
+    unnamed: Amount = field(default_factory=Amount)
+    locked: Amount = field(default_factory=Amount)
+    locked_until: str = ""
+    jobs: int = 0
+    folders: int = 0
+    needs_versions: bool = False
+    removed: Amount = field(default_factory=Amount)
+
+
+@dataclass
+class _Work:
+    found: Found
+    marks: Marks
+    going: list[StoredBlob]
+    locked: set[str]
+    old: list[int]
+
+
+def look(hub: Hub, begin_phase: BeginPhase) -> Found:
+    """What would go; nothing is changed.
+
+    Raises:
+        RefusedError: rows are not what the log says, or a manifest is lost.
+        FailedError: the database or the store could not be read.
+    """
+    return _look(hub, begin_phase).found
+
+
+def collect(hub: Hub, actor: str, begin_phase: BeginPhase) -> Found:
+    """Remove it.
+
+    Raises:
+        RefusedError: as `look`; or the store keeps no versions, and other hosts put blobs there.
+        FailedError: as `look`; or another process removes, or moves the hub.
+    """
+    hub.home.sweep()
+    with _alone(hub) as (alone, remover):
+        with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
+            blob_claims.sweep(
+                hub.database, connection, lambda key: old_jobs.has_ended(connection, key)
+            )
+        work = _look(hub, begin_phase)
+        if work.found.needs_versions:
+            raise _needs_versions(hub)
+        removal = _Removal(hub, remover, alone, work)
+        progress = begin_phase("remove", sum(one.size for one in work.going))
+        for start in range(0, len(work.going), BATCH):
+            progress(removal.batch(work.going[start : start + BATCH]))
+        removal.settle()
+        old_jobs.forget(hub, work.old)
+    found = work.found
+    if found.removed.blobs or found.jobs:
+        data = {"blobs": found.removed.blobs, "bytes": found.removed.size, "jobs": found.jobs}
+        hub.commit_entry(hub.entry("gc.removed", actor, dict(data)))
+    return found
+
+
+@contextmanager
+def _alone(hub: Hub) -> Iterator[tuple[Claim, str]]:
+    """Be the one process that removes, while nobody moves the hub; and the name of this time."""
+    held = list[Claim]()
+    remover = f"{REMOVER}{secrets.token_hex(16)}"
+    try:
+        for name in (GC, MOVING, remover):
+            claim = hub.database.claim(name, WORDS)
+            if claim is None:
+                raise _not_alone(hub, name)
+            held.append(claim)
+        yield held[-1], remover
+    finally:
+        for claim in reversed(held):
+            claim.let_go()
+
+
+def _look(hub: Hub, begin_phase: BeginPhase) -> _Work:
+    begin_phase("check", 0)
+    _check_log(hub)
+    with hub.reading() as connection:
+        _check_rows(connection)
+        named = marking.mark(hub, connection)
+        before = hub.now() - timedelta(days=hub.home.settings.retention.job_days)
+        old = old_jobs.ended_before(connection, before)
+        relied = blob_claims.relied_on(
+            hub.database, connection, lambda key: old_jobs.has_ended(connection, key)
+        )
+    marks = marking.finish(hub, named)
+    store = hub.home.blobs
+    versions = blob_removal.keeps_versions(store)
+    alone = versions or not isinstance(store, S3Blobs) or not hub.database.is_shared
+    found = Found(store.where, jobs=len(old), needs_versions=not alone)
+    going = list[StoredBlob]()
+    for one in blob_removal.stored(store, versions=versions):
+        why = marks.why.get(one.sha256) or ("work" if one.sha256 in relied else "")
+        if why:
+            found.kept.setdefault(why, Amount()).add(one)
+        else:
+            going.append(one)
+    locked = blob_removal.locked(store, going)
+    for one in going:
+        if one.sha256 in locked:
+            found.locked.add(one)
+            found.locked_until = max(found.locked_until, locked[one.sha256])
+        else:
+            found.unnamed.add(one)
+    found.folders = len(hub.home.abandoned())
+    left = [one for one in going if one.sha256 not in locked]
+    return _Work(found, marks, left, set(locked), old)
+
+
+class _Removal:
+    """The removal of blobs, batch by batch."""
+
+    def __init__(self, hub: Hub, remover: str, alone: Claim, work: _Work) -> None:
+        self._hub = hub
+        self._remover = remover
+        self._alone = alone
+        self._work = work
+
+    def batch(self, some: Sequence[StoredBlob]) -> int:
+        """Remove those of them that still nobody needs; how many bytes are done with."""
+        doomed = self._condemned(some)
+        step("condemned")
+        blob_removal.remove(self._hub.home.blobs, doomed)
+        step("removed")
+        with self._writing() as connection:
+            c = condemned_blob.c
+            for part in in_parts([one.sha256 for one in doomed]):
+                mine = c.holder == self._remover, c.digest.in_(part)
+                connection.execute(delete(condemned_blob).where(*mine))
+        for one in doomed:
+            self._work.found.removed.add(one)
+        events.tell("gc", "blobs-removed", blobs=len(doomed), bytes=sum(o.size for o in doomed))
+        return sum(one.size for one in some)
+
+    def _condemned(self, some: Sequence[StoredBlob]) -> list[StoredBlob]:
+        digests = [one.sha256 for one in some]
+        made = moment(self._hub.now())
+        self._alone.was_kept()  # or else another one took this over
+        with self._writing() as connection:
+            claimed = blob_claims.claimed(connection, digests)
+            doomed = [one for one in some if one.sha256 not in claimed]
+            for part in in_parts([one.sha256 for one in doomed]):  # of a gc that was killed
+                connection.execute(delete(condemned_blob).where(condemned_blob.c.digest.in_(part)))
+            rows = [{"digest": one.sha256, "holder": self._remover, "made": made} for one in doomed]
+            if rows:
+                connection.execute(insert(condemned_blob), rows)
+        return doomed
+
+    def settle(self) -> None:
+        """Take away what a gc left that was killed, where nothing can come of it any more.
+
+        What somebody is just putting anew because of such a note keeps it. What rows name was put
+        since, for nothing that they named was ever condemned.
+        """
+        c, store = condemned_blob.c, self._hub.home.blobs
+        with self._writing() as connection:
+            left = connection.execute(select(c.digest).where(c.holder != self._remover))
+            digests = list(left.scalars())
+            kept = set[str]()
+            if isinstance(store, S3Blobs):
+                claimed = blob_claims.claimed(connection, digests)
+                kept = {one for one in claimed if one not in self._work.marks.why}
+                kept |= self._work.locked
+            for part in in_parts([one for one in digests if one not in kept]):
+                connection.execute(delete(condemned_blob).where(c.digest.in_(part)))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        database = self._hub.database
+        with database.in_words(), database.writing() as connection, connection.begin():
+            yield connection
+
+
+def step(_name: str) -> None:
+    """Where tests stop this."""
+
+
+def _check_log(hub: Hub) -> None:
+    """Check that the log is the one that was signed: rows are compared with what it says."""
+    kept = readiness.kept(hub)
+    with hub.reading() as connection:
+        seen = readiness.seen(connection, kept)
+    key, origin, former = log_keys(hub)
+    verdict = LogReader(hub.database).fsck(key, origin, seen=seen, former=former)
+    _refuse([one.sentence for one in (*verdict.findings, *fsck.built(hub.database))])
+
+
+def _check_rows(connection: Connection) -> None:
+    """Check that no row is missing that would have kept a blob."""
+    _refuse([one.sentence for one in fsck.check(connection)])
+
+
+def _refuse(faults: Sequence[str]) -> None:
+    if faults:
+        more = f" And {counted(len(faults) - 1, 'finding')} more." if len(faults) > 1 else ""
+        raise RefusedError(
+            "gc-not-sound",
+            f"Something is wrong with this hub's rows, so what they name cannot be gone by, and "
+            f"nothing is removed: {faults[0]}{more}",
+            next_step="See all of it: sealift audit fsck",
+        )
+
+
+def _not_alone(hub: Hub, name: str) -> FailedError:
+    who = hub.database.holder(name)
+    return FailedError(
+        "gc-under-way",
+        "Another process removes what is no longer needed here, or moves the hub"
+        + (f" ({who})." if who else "."),
+        subject=hub.database.where,
+        next_step="Wait until it is done.",
+    )
+
+
+def _needs_versions(hub: Hub) -> RefusedError:
+    where = hub.home.blobs.where
+    return RefusedError(
+        "gc-needs-versions",
+        f"The bucket of {where} keeps no versions, and other hosts may put there what is just "
+        "being removed: without versions nothing tells the two apart.",
+        subject=where,
+        next_step="Have it keep versions: sealift blobs init. Then run it again.",
+    )

@@ -1,0 +1,50 @@
+"""Rows of jobs that ended long ago. The log keeps that they were asked for, and how they ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, select
+
+from sealift_registry.jobs import tables
+from sealift_registry.jobs.job import JobEnd
+from sealift_registry.storage.queries import all_rows, in_parts
+from sealift_registry.trust.hub import Hub
+from sealift_signing import shape
+from sealift_signing.errors import SealiftError
+from sealift_signing.vocabulary import instant
+
+
+def ended_before(connection: Connection, before: datetime) -> list[int]:
+    """The numbers of jobs that ended before a time, less the newest job: its number counts.
+
+    A row that cannot be read stays: `sealift audit fsck` names it.
+    """
+    e = tables.job_end.c
+    newest = connection.execute(select(func.max(tables.job.c.number))).scalar_one()
+    found = []
+    for row in all_rows(connection, select(e.job, e.body).order_by(e.job)):
+        try:
+            made = instant(shape.read(JobEnd, bytes(row.body), what="the end of a job").made)
+        except SealiftError:
+            continue
+        if made < before and row.job != newest:
+            found.append(row.job)
+    return found
+
+
+def forget(hub: Hub, numbers: Sequence[int]) -> None:
+    """Remove all rows of these jobs, each job's in one transaction."""
+    of_job = (tables.job_attempt.c.job, tables.job_setback.c.job, tables.job_end.c.job)
+    for part in in_parts(numbers):
+        with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
+            for column in (*of_job, tables.job.c.number):
+                connection.execute(delete(column.table).where(column.in_(part)))
+
+
+def has_ended(connection: Connection, key: str) -> bool:
+    """Whether the job that engines know by this name has ended, or is no more."""
+    j, e = tables.job.c, tables.job_end.c
+    query = select(j.number).where(j.key == key, j.number.not_in(select(e.job)))
+    return connection.execute(query).first() is None
