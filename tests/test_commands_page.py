@@ -39,7 +39,7 @@ def test_the_hub_lists_its_commands_in_the_order_of_the_journey() -> None:
     names = [words.split()[1] for words in COMMANDS if words.startswith("sealift ")]
     first_seen = list(dict.fromkeys(names))
     journey = "init key team next ingest convert runtime promote approve object submit site assign"
-    rest = "unassign export receive list show audit blobs renew fingerprint db migrate"
+    rest = "unassign export receive worker list show audit blobs renew fingerprint db migrate"
     assert first_seen == [*journey.split(), *rest.split()]
 
 

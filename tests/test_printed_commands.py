@@ -219,7 +219,7 @@ def _found(one: Printed) -> click.Command | None:
     return there
 
 
-COMING = {"sealift job", "sealift worker"}
+COMING = {"sealift job"}
 """Commands that are printed, and made with the next steps."""
 
 

@@ -38,6 +38,14 @@ def seldom_look_for_garbage() -> None:
     gc.set_threshold(250_000)
 
 
+def spare_what_is_loaded() -> None:
+    """Have a process of ours that opens keys load what it needs, and look for no garbage in it."""
+    seldom_look_for_garbage()
+    # securesystemslib loads it where it finds it, for keys in a cloud, of which we have none yet:
+    # half of a command's time. What reads from S3 is a worker of the hub's, which has its own.
+    sys.modules["boto3"] = None  # type: ignore[assignment]
+
+
 def open_log_file(given: str | None, program: str, command: str) -> None:
     """Write what happens to the log file that was asked for, where one was.
 
@@ -55,10 +63,7 @@ def command(load: Callable[[], Run], kept: str = "Nothing was changed.") -> NoRe
 
     `kept` is said to whoever stops it while it loads.
     """
-    seldom_look_for_garbage()
-    # securesystemslib loads it where it finds it, for keys in a cloud, of which we have none yet:
-    # half of a command's time. What reads from S3 is a worker of the hub's, which has its own.
-    sys.modules["boto3"] = None  # type: ignore[assignment]
+    spare_what_is_loaded()
     try:
         from sealift_signing import streams
 

@@ -175,6 +175,7 @@ HUB = """
     audit verify
     audit fsck
     fingerprint --out {at}/first.draft
+    worker --once
     site answer plant-7 --out {at}/again.answer
 """
 """What is done at a hub while another user holds all that they can; the second version is made."""

@@ -13,6 +13,7 @@ JOURNEY = (
     *("init", "key", "team", "next"),
     *("ingest", "convert", "runtime", "promote", "approve", "object", "submit"),
     *("site", "assign", "unassign", "export", "receive"),
+    "worker",
     *("list", "show", "audit", "blobs", "renew", "fingerprint", "db", "migrate"),
 )
 """The commands as help lists them: in the order in which a newcomer needs them."""

@@ -23,6 +23,7 @@ from sealift_registry.cli import (
     show,
     submit,
     teams,
+    worker,
 )
 from sealift_registry.cli.group import sealift
 from sealift_signing import command_end, events, file_access, printing
@@ -31,7 +32,7 @@ from sealift_signing.errors import FailedError, SealiftError, UsageError
 
 COMMANDS = (
     *(setup, keys, teams, intake, conversion, runtimes, promotion, delivery),
-    *(lists, show, audit, submit, fingerprint, blobs, db, migrate),
+    *(lists, show, audit, submit, fingerprint, blobs, db, migrate, worker),
 )
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 PROGRAM = "sealift"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -42,7 +43,7 @@ from sealift_registry.trust import signed_log
 from sealift_registry.trust.hub import Hub
 from sealift_signing import shape
 from sealift_signing.canonical import Json
-from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant, moment
 
@@ -51,6 +52,9 @@ ASKED, ENDED = "job.asked", "job.ended"
 
 PAUSES = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5))
 """After the first, second … attempt that failed; the last one for all that follow."""
+
+GIVEN_BACK = "worker-ended"
+"""The code of a setback that is nobody's fault, and costs no attempt."""
 
 
 class SupersededError(RefusedError):
@@ -150,7 +154,11 @@ def job(connection: Connection, number: int) -> Job:
             next_step="Those that there are: sealift job list. Old ones go with sealift gc; the "
             f"log keeps what became of them: sealift audit list --term job={name}",
         )
-    return Job(number, shape.read(JobOrder, bytes(row.body), what=f"the job {job_id(number)}"))
+    return _read(number, row.body)
+
+
+def _read(number: int, body: bytes) -> Job:
+    return Job(number, shape.read(JobOrder, bytes(body), what=f"the job {job_id(number)}"))
 
 
 def by_key(connection: Connection, key: str) -> Job | None:
@@ -166,13 +174,11 @@ def waiting(connection: Connection) -> list[Job]:
     A row that cannot be read is passed over: `sealift audit fsck` names it.
     """
     t, e = tables.job, tables.job_end
-    query = select(t.c.number).where(t.c.number.not_in(select(e.c.job))).order_by(t.c.number)
+    query = select(t.c.number, t.c.body).where(t.c.number.not_in(select(e.c.job)))
     found = []
-    for number in connection.execute(query).scalars().all():
-        try:
-            found.append(job(connection, number))
-        except SealiftError:
-            continue
+    for row in connection.execute(query.order_by(t.c.number)).all():
+        with suppress(SealiftError):
+            found.append(_read(row.number, row.body))
     return found
 
 
@@ -261,9 +267,8 @@ def begin(hub: Hub, number: int, worker: str, here: Host) -> Attempt:
     )
     with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
         _check_not_ended(connection, number)
-        count = len(attempts(connection, number))
-        if count < MOST_ATTEMPTS:
-            made = replace(made, number=count + 1)
+        if spent(connection, number) < MOST_ATTEMPTS:
+            made = replace(made, number=len(attempts(connection, number)) + 1)
             connection.execute(insert(tables.job_attempt).values(**vars(made)))
             return made
     finish(hub, number, "set-aside", problem=_died(number), attempt=None)
@@ -300,14 +305,40 @@ def said_before(
     return None if found is None else found[1]
 
 
+def spent(connection: Connection, number: int) -> int:
+    """The attempts of a job that count: those that a worker gave back when it was ended do not."""
+    given_back = [one for one in setbacks(connection, number) if one.problem.code == GIVEN_BACK]
+    return len(attempts(connection, number)) - len(given_back)
+
+
 def set_back(hub: Hub, attempt: Attempt, problem: Problem) -> Setback:
     """Record that an attempt failed, and that the next one may begin later.
 
     Raises:
         SupersededError: it is not the newest one any more.
     """
-    now = hub.now()
     pause = PAUSES[min(attempt.number, len(PAUSES)) - 1]
+    return _set_back(hub, attempt, problem, pause)
+
+
+def give_back(hub: Hub, attempt: Attempt) -> Setback:
+    """Record that a worker was ended during an attempt: it does not count, and the next may begin.
+
+    Raises:
+        SupersededError: it is not the newest one any more.
+    """
+    name = job_id(attempt.job)
+    bad = FailedError(
+        "worker-ended",
+        f"The worker on {attempt.host_name} that was at {name} was ended.",
+        subject=name,
+        next_step="Nothing is lost: the next worker goes on.",
+    )
+    return _set_back(hub, attempt, problem_of(bad, final=False), timedelta())
+
+
+def _set_back(hub: Hub, attempt: Attempt, problem: Problem, pause: timedelta) -> Setback:
+    now = hub.now()
     made = Setback(attempt.number, problem, moment(now), moment(now + pause))
     row = {"job": attempt.job, "attempt": made.attempt, "body": shape.write(problem)}
     row |= {"made": made.made, "again": made.again}

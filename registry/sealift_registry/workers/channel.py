@@ -53,7 +53,7 @@ class Work(Protocol):
 
 def serve(verbs: Mapping[str, Work]) -> None:
     """Answer the one request on standard input, and end the process."""
-    asker, out = _claim_stdin(), _claim_stdout()
+    asker, out = claim_stdin(), claim_stdout()
     envelope = json.loads(asker.readline())
     threading.Thread(target=_end_with, args=(asker,), daemon=True).start()
     _limit(envelope["limits"])
@@ -73,7 +73,7 @@ def serve(verbs: Mapping[str, Work]) -> None:
     os._exit(0)
 
 
-def _claim_stdin() -> BinaryIO:
+def claim_stdin() -> BinaryIO:
     """The real standard input for us alone; everybody else's is empty."""
     kept = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -86,12 +86,17 @@ def _end_with(asker: BinaryIO) -> None:
     """Wait until nobody holds the other end of the pipe, and end, with what was started here."""
     while asker.read(1):
         pass
+    end_all()
+
+
+def end_all() -> None:
+    """End this process, with all that it started in its group."""
     if os.getpgrp() == os.getpid():  # as the runner starts us
         os.killpg(0, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _claim_stdout() -> TextIO:
+def claim_stdout() -> TextIO:
     """The real standard output for us alone; everybody else's becomes standard error."""
     kept = os.dup(1)
     os.dup2(2, 1)
