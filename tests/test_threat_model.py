@@ -14,6 +14,7 @@ CLAIMING = (
     "Where people sign",
     "Keys that were stolen",
     "The servers of a hub",
+    "Jobs",
     "The limits",
     "Other users of the machine",
     "What is never believed",

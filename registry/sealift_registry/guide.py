@@ -19,10 +19,11 @@ from sealift_registry.catalog.pages import VersionDue
 from sealift_registry.catalog.reference import VersionRef, promotion_id
 from sealift_registry.conversion.refused import Refused
 from sealift_registry.delivery.attention import Rank
+from sealift_registry.jobs.dbos_watching import watched
 from sealift_registry.storage.home import IN_HOME
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
-from sealift_registry.views import due, people
+from sealift_registry.views import due, jobs_due, people
 from sealift_registry.views.due import (
     PeopleDue,
     PromotionDue,
@@ -33,8 +34,10 @@ from sealift_registry.views.due import (
     StaleKey,
     VersionsDue,
 )
+from sealift_registry.views.jobs import about
+from sealift_registry.views.jobs_due import Unattended, WentWrong
 from sealift_signing import roles
-from sealift_signing.drawing import pasted
+from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import SealiftError
 from sealift_signing.vocabulary import moment
 
@@ -120,6 +123,8 @@ def _steps(hub: Hub, hardware_targets: Collection[str], connection: Connection) 
     yield from (_site(site) for site in sites.sites if site.lack.is_amiss)  # before all that waits
     amiss = "not to run what is assigned there, or to have lost blobs of it"
     yield from _more_sites(sites, Rank.AMISS, amiss)
+    yield from map(_went_wrong, jobs_due.went_wrong(connection, now))
+    yield from map(_unattended, jobs_due.unattended(connection, lambda: watched(hub)))
     yield from _versions(versions, teams[0], hardware_targets)
     requests = due.promotions(connection, now)
     yield from map(_promotion, requests.promotions)
@@ -192,6 +197,27 @@ def _people(one: PeopleDue) -> Step:
         f"{one.stage} needs.",
         f"sealift team approver {one.team} CARD --stage {one.stage}",
     )
+
+
+def _went_wrong(one: WentWrong) -> Step:
+    """A job that nobody asked for again: its problem says what to do."""
+    order, name = one.job.order, one.job.id
+    how = "was set aside" if one.end.outcome == "set-aside" else "failed"
+    why = f": {one.end.problem.what}" if one.end.problem else "."
+    return Step(
+        f"{name} ({order.kind} {about(order)}) {how} on {one.end.made[:10]}{why}",
+        f"sealift job show {name}     (and once that is seen to: sealift job retry {name})",
+    )
+
+
+def _unattended(one: Unattended) -> Step:
+    where = "no worker takes from it"
+    command = f"sealift worker --queue {pasted([one.queue])}"
+    if one.host_name is not None:
+        where = f"no worker on {word(one.host_name)} does so, where alone that can be done"
+        command = f"{command}     (on {word(one.host_name)})"
+    jobs = "1 job waits" if one.count == 1 else f"{one.count} jobs wait"
+    return Step(f"{jobs} in the queue {one.queue}, from {one.first.id} on; {where}.", command)
 
 
 def _versions(

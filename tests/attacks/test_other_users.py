@@ -169,6 +169,7 @@ HUB = """
     team check-rows vision --travel
     team list
     list
+    job list
     show plant-7
     next
     audit list
@@ -203,6 +204,8 @@ ELSEWHERE = {
     *("ingest mlflow", "ingest dvc"),  # as ingest onnx
     "blobs init",  # it opens no home but to read where, and asks a server
     "migrate",  # it waits for the writers' lock as every command that writes, and no longer
+    # They open what `job list` opens, and record as every command does.
+    *("job show", "job watch", "job cancel", "job retry"),
     "runtime add",  # it opens no home, and fetches what it installs
     *("db init", "db upgrade", "db check"),  # a server's, and not this disk's
     *("object", "submit"),  # whoever is alone drafts nothing: below, by people at desks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealift_registry.cli.terminal import Terminal, _Steps
+from sealift_registry.cli.terminal import Subjects, Terminal
 from sealift_sync import pace
 from sealift_sync.pace import MB
 from sealift_sync.progress import Lines, Phases
@@ -28,7 +28,7 @@ def phases(clock: Clock) -> Phases:
 def test_a_fetch_tells_of_all_its_files_together(
     phases: Phases, clock: Clock, capsys: Capsys
 ) -> None:
-    told = _Steps(phases, "fetch", counted=True)
+    told = Subjects(phases, "fetch", counted=True)
     clock.now += 30  # a worker is started and asks a server: no time of the fetch
     for number in range(100):
         for done in range(1, 11):
@@ -49,7 +49,7 @@ def test_a_fetch_tells_of_all_its_files_together(
 def test_a_conversion_tells_how_long_it_took_and_no_bytes(
     phases: Phases, clock: Clock, capsys: Capsys
 ) -> None:
-    told = _Steps(phases, "convert for cpu-x86_64", counted=False)
+    told = Subjects(phases, "convert for cpu-x86_64", counted=False)
     told("model.skops", 0, 0)
     clock.now += 20
     told("model.skops", 5 * MB, 5 * MB)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
+from sealift_registry.app import open_app
 from sealift_registry.cli.run import run as run_hub
+from sealift_registry.jobs import records
+from sealift_registry.jobs.job import Problem
+from sealift_registry.jobs.records import Wanted
+from sealift_registry.storage.host import Host
 from sealift_signing.documents import Withdrawal
 from sealift_signing.vocabulary import moment
 from sealift_sync.cli.run import run as run_site
@@ -81,6 +87,7 @@ class Played:
         self.site()
         self.keys()
         self.memories()
+        self.jobs()
         self.looking()
         self.spoiled()
 
@@ -264,6 +271,25 @@ class Played:
         last = anna("signed")["signed"][-1]["sha256"]
         anna("again", last, "again.signed")
         anna("write", f"team.{TEAM}", "given-back")
+
+    def jobs(self) -> None:
+        """Jobs as workers leave them, and what people do about them."""
+        root, here = self.days.folder / "hub", Host("0" * 32, "here")
+        arguments = {"version": f"{MODEL}/1", "hardware_target": TARGET}
+        problem = Problem("no-goldens", "It has none.", f"{MODEL}/1", "Add some.", False, 3)
+        with closing(open_app(root, {})) as app:
+            for _ in range(4):
+                records.ask(app.hub, Wanted("convert", arguments, TARGET), "dora")
+            done, failed, back = (records.begin(app.hub, n, "w", here) for n in (1, 2, 3))
+            records.finish(app.hub, 1, "done", attempt=done, result={"artifacts": []})
+            records.finish(app.hub, 2, "failed", attempt=failed, problem=problem)
+            records.set_back(app.hub, back, problem)
+        for line in ("list", "list --limit 1", *(f"show J-{n}" for n in (1, 2, 3, 4))):
+            self._hub(f"job {line}")
+        for line in ("cancel J-4", "cancel J-4", "retry J-2", "show J-2", "show J-5"):
+            self._hub(f"job {line}")
+        for line in ("watch J-1", "watch J-2", "watch J-4", "show J-9"):
+            self._hub(f"job {line}")
 
     def looking(self) -> None:
         """Whoever only looks; and a release of a runtime, of which the hub knows that it is bad."""

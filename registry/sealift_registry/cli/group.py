@@ -11,7 +11,7 @@ from sealift_signing import command_start
 
 JOURNEY = (
     *("init", "key", "team", "next"),
-    *("ingest", "convert", "runtime", "promote", "approve", "object", "submit"),
+    *("ingest", "convert", "job", "runtime", "promote", "approve", "object", "submit"),
     *("site", "assign", "unassign", "export", "receive"),
     "worker",
     *("list", "show", "audit", "blobs", "renew", "fingerprint", "db", "migrate"),

@@ -14,6 +14,7 @@ from sealift_registry.cli import (
     delivery,
     fingerprint,
     intake,
+    jobs,
     keys,
     lists,
     migrate,
@@ -31,8 +32,8 @@ from sealift_signing.command_start import ABORTED
 from sealift_signing.errors import FailedError, SealiftError, UsageError
 
 COMMANDS = (
-    *(setup, keys, teams, intake, conversion, runtimes, promotion, delivery),
-    *(lists, show, audit, submit, fingerprint, blobs, db, migrate, worker),
+    *(setup, keys, teams, intake, conversion, jobs, worker, runtimes, promotion, delivery),
+    *(lists, show, audit, submit, fingerprint, blobs, db, migrate),
 )
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 PROGRAM = "sealift"

@@ -62,13 +62,13 @@ class Terminal:
         The bytes are told to the user, unless they are not `counted`.
         """
         with self.phases() as phases:
-            yield _Steps(phases, name, counted=counted)
+            yield Subjects(phases, name, counted=counted)
             if not counted:
                 phases("", 0)  # it lasts until all of it is done; a fetch, until its last bytes
 
 
-class _Steps:
-    """Bytes of one subject after another. One that is read twice counts once."""
+class Subjects:
+    """Bytes of one subject after another, in one phase. One that is read twice counts once."""
 
     def __init__(self, phases: Phases, name: str, *, counted: bool) -> None:
         self._phases = phases

@@ -49,6 +49,8 @@ from sealift_signing.vocabulary import instant, moment
 
 ASKED, ENDED = "job.asked", "job.ended"
 """Types of entries."""
+RETRIES = "retries"
+"""The term by which a job is found that does another one again."""
 
 PAUSES = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5))
 """After the first, second … attempt that failed; the last one for all that follow."""
@@ -128,6 +130,8 @@ def ask(hub: Hub, wanted: Wanted, actor: str) -> Job:
         connection.execute(insert(tables.job).values(**row))
         data: dict[str, Json] = {"job": job_id(number), "order": order.digest(), "kind": order.kind}
         terms = {"job": job_id(number), **wanted.terms}
+        if order.retries is not None:
+            terms[RETRIES] = job_id(order.retries)
         return hub.entry(ASKED, actor, data, terms), Job(number, order)
 
     return hub.commit(action).result
@@ -159,6 +163,19 @@ def job(connection: Connection, number: int) -> Job:
 
 def _read(number: int, body: bytes) -> Job:
     return Job(number, shape.read(JobOrder, bytes(body), what=f"the job {job_id(number)}"))
+
+
+def asked(connection: Connection, number: int) -> Job:
+    """The job of that number, for which somebody asked, as the log says.
+
+    Raises:
+        NotFoundError: there is none.
+        RefusedError: the log does not know it, or another one of that number.
+    """
+    found = job(connection, number)
+    said = ("order", found.order.digest())
+    _check_logged(connection, ASKED, number, said, f"job WHERE number = {number}")
+    return found
 
 
 def by_key(connection: Connection, key: str) -> Job | None:
@@ -245,9 +262,7 @@ def begin(hub: Hub, number: int, worker: str, here: Host) -> Attempt:
         NotFoundError: there is none.
     """
     with hub.reading() as connection:
-        known = job(connection, number)
-        digest = known.order.digest()
-        _check_logged(connection, ASKED, number, ("order", digest), _row(number))
+        known = asked(connection, number)
     if known.order.host not in (None, here.id):
         raise RefusedError(
             "job-elsewhere",
@@ -458,8 +473,7 @@ def _newest(connection: Connection) -> int:
     """
     number: int = connection.execute(select(func.max(tables.job.c.number))).scalar() or 0
     if number:
-        known = job(connection, number)
-        _check_logged(connection, ASKED, number, ("order", known.order.digest()), _row(number))
+        asked(connection, number)
     return number
 
 
@@ -479,10 +493,6 @@ def _check_logged(
         lambda _, data: data.get("job") == name and data.get(member) == digest,
     ):
         raise signed_log.not_logged(f"the job {name}", row)
-
-
-def _row(number: int) -> str:
-    return f"job WHERE number = {number}"
 
 
 def _died(number: int) -> Problem:

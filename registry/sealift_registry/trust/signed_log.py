@@ -48,14 +48,31 @@ def newest(
     Raises:
         FailedError: it is not the one that was signed, or the log is not.
     """
+    found = newest_entry(connection, types, term, speaks)
+    return (
+        None if found is None or not isinstance(found.data, Mapping) else (found.type, found.data)
+    )
+
+
+def newest_entry(
+    connection: Connection,
+    types: tuple[str, ...],
+    term: tuple[str, str],
+    speaks: Callable[[str, Data], bool],
+) -> Entry | None:
+    """As `newest`: the whole entry.
+
+    Raises:
+        FailedError: it is not the one that was signed, or the log is not.
+    """
     for one in reversed(pending.entries(connection)):
         if one.type in types and speaks(one.type, one.data):
-            return one.type, one.data
+            return one
     end = signed(connection)
     for row, entry in _entries(connection, end.size, types, term):
         if speaks(entry.type, entry.data):
             edge.included(connection, end, row)
-            return entry.type, entry.data
+            return entry
     return None
 
 

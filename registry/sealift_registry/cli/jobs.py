@@ -1,0 +1,337 @@
+"""`sealift job`: work that outlives the command that asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from time import sleep
+from typing import TYPE_CHECKING
+
+import click
+
+from sealift_registry.catalog import page_sizes
+from sealift_registry.cli import refused_rows
+from sealift_registry.cli.group import sealift
+from sealift_registry.cli.session import Session, command, user
+from sealift_registry.cli.terminal import Subjects
+from sealift_signing.drawing import pasted, word
+from sealift_signing.errors import (
+    FailedError,
+    NotFoundError,
+    RefusedError,
+    SealiftError,
+    UsageError,
+)
+from sealift_signing.lists import in_columns
+
+if TYPE_CHECKING:
+    from sealift_registry.jobs.job import Job, JobEnd, Problem
+    from sealift_registry.views.jobs import JobView, Looking
+    from sealift_sync.progress import Phases
+
+STATES = ("waits", "works", "waits-again", "done", "failed", "cancelled", "set-aside")
+COUNTED = {"ingest", "export"}
+"""Kinds of jobs of which bytes are told; of others, what they are at."""
+LOOK = 0.5
+"""Seconds between two looks at a job that is watched."""
+
+
+@sealift.group()
+def job() -> None:
+    """Work that outlives its command: see it, watch it, take it back."""
+
+
+@command(job, "list", example="sealift job list --state works --state waits")
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only in it.")
+@click.option("--kind", metavar="KIND", help="Only of this kind: ingest, convert, export.")
+@click.option("--queue", metavar="NAME", help="Only of this queue.")
+@click.option("--mine", is_flag=True, help="Only those that you asked for.")
+@click.option("--oldest-first", is_flag=True, help="Begin with the oldest.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1, page_sizes.LARGEST),
+    default=page_sizes.USUAL,
+    show_default=True,
+    help="At most N.",
+)
+@click.option("--beyond", metavar="JOB", help="Go on after this one.")
+def job_list(
+    session: Session,
+    *,
+    states: tuple[str, ...],
+    kind: str | None,
+    queue: str | None,
+    mine: bool,
+    oldest_first: bool,
+    limit: int,
+    beyond: str | None,
+) -> None:
+    """List jobs, newest first.
+
+    A job waits, works, or waits again after it failed; it ends as done, failed, cancelled, or set
+    aside because its process died each time.
+    """
+    from sealift_registry.catalog.pages import PagePlace
+    from sealift_registry.cli.shown.job import in_seconds, job_data, state_words, took
+    from sealift_registry.views.jobs import JobFilter, about
+
+    wanted = JobFilter(states, kind, queue, user() if mine else None)  # type: ignore[arg-type]  # click has checked it
+    place, now = PagePlace(limit, beyond, not oldest_first), session.app.hub.now()
+    with _looking(session) as looking:
+        page = looking.jobs(wanted, place)
+    headings = ("job", "state", "kind", "about", "queue", "asked by", "asked", "took")
+    rows = [
+        (
+            one.job.id,
+            state_words(one),
+            one.job.order.kind,
+            about(one.job.order),
+            one.job.order.queue,
+            one.job.order.asked_by,
+            in_seconds(one.job.order.asked),
+            took(one, now),
+        )
+        for one in page.rows
+    ]
+    lines = [_nothing(wanted == JobFilter() and beyond is None)]
+    if rows or page.refused:
+        lines = in_columns(headings, rows)
+    lines += refused_rows.refusal_lines(page.refused)
+    if page.after is not None:
+        lines += ["", f"There is more: add --beyond {pasted([page.after])}"]
+    data = {
+        "jobs": [job_data(one, now) for one in page.rows],
+        "refused": [one.error.as_json()["error"] for one in page.refused],
+        "beyond": page.after,
+    }
+    session.terminal.answer("job-list", data, lines)
+    refused_rows.check(page.refused)
+
+
+def _nothing(everything: bool) -> str:  # noqa: FBT001 - whether all jobs were asked for
+    none = "No job was asked for yet. Ask for one with --detach: sealift convert --help"
+    return none if everything else "Nothing matches."
+
+
+@command(job, "show", example="sealift job show J-000017")
+@click.argument("name", metavar="JOB")
+def job_show(session: Session, *, name: str) -> None:
+    """Show all about a job.
+
+    Who asked for it, why it waits or how far it is, each attempt, how it ended, and what came of
+    it.
+    """
+    from sealift_registry.cli.shown.job import job_lines, whole_job_data
+    from sealift_registry.cli.shown.job_result import result_lines, result_of
+
+    view, now = _look(session, name), session.app.hub.now()
+    lines = job_lines(view, now)
+    result = None if view.end is None else result_of(view.end)
+    if result is not None:
+        lines += ["", *result_lines(session.app.hub, view.job.order, result)]
+    session.terminal.answer("job-show", whole_job_data(view, now), lines)
+
+
+@command(job, "watch", example="sealift job watch J-000017")
+@click.argument("name", metavar="JOB")
+def job_watch(session: Session, *, name: str) -> None:
+    """Watch a job until it ends, and end as it did.
+
+    What is printed then, and the exit code, are those of the command that asked for it. Ctrl-C
+    stops the watching alone: the job goes on.
+    """
+    try:
+        with session.terminal.phases() as phases:
+            watching = _Watching(session, phases)
+            while (view := _look(session, name)).end is None:
+                watching.tell(view)
+                sleep(LOOK)
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"The job goes on. See it again with: sealift job watch {pasted([name])}")
+        raise
+    _end_as(session, view)
+
+
+@command(job, "cancel", example="sealift job cancel J-000017")
+@click.argument("name", metavar="JOB")
+def job_cancel(session: Session, *, name: str) -> None:
+    """Take a job back, whoever asked for it.
+
+    It is not begun any more, and a process that is at work at it is killed within seconds; what it
+    had not recorded by then is not recorded. The log says who did so.
+    """
+    from sealift_registry.cli.shown.job import end_words
+    from sealift_registry.jobs import records
+    from sealift_registry.jobs.job import parse_job
+
+    number, new = parse_job(name), True
+    view = _look(session, name)
+    try:
+        end = records.finish(session.app.hub, number, "cancelled", attempt=None, by=user())
+    except records.EndedError:
+        view, new = _look(session, name), False
+        if view.end is None or view.end.outcome != "cancelled":
+            raise _over(view) from None
+        end = view.end
+    lines = [f"{view.job.id} {end_words(end)}."]
+    if new and view.state == "works":
+        lines.append("The process that is at work at it ends within seconds.")
+    data = {"job": view.job.id, "state": "cancelled", "by": end.by, "ended": end.made, "new": new}
+    session.terminal.answer("job-cancel", data, lines)
+
+
+@command(job, "retry", example="sealift job retry J-000017")
+@click.argument("name", metavar="JOB")
+def job_retry(session: Session, *, name: str) -> None:
+    """Ask again for what a job was to do.
+
+    Of a job that failed, was cancelled or was set aside. It is a new job, with the same arguments,
+    queue, host and priority.
+    """
+    from sealift_registry.jobs import retrying
+
+    view, hub = _look(session, name), session.app.hub
+    if view.end is None or view.end.outcome == "done":
+        raise _not_failed(view)
+    made, new = _already(session, view), False
+    if made is None:
+        made, new = retrying.ask_again(hub, view.job, user()), True
+    what = f"does again what {view.job.id} was to do"
+    lines = [f"{made.id} {what}." if new else f"{made.id} {what}, already."]
+    lines.append(f"  Watch it:  sealift job watch {made.id}")
+    data = {"job": made.id, "retries": view.job.id, "queue": made.order.queue, "new": new}
+    session.terminal.answer("job-retry", data, lines)
+
+
+# ---------------------------------------------------------------------- looking
+
+
+@contextmanager
+def _looking(session: Session) -> Iterator[Looking]:
+    from sealift_registry.jobs.dbos_watching import watched
+    from sealift_registry.views.jobs import Looking
+
+    hub, seen = session.app.hub, watched(session.app.hub)
+    with hub.reading() as connection:
+        yield Looking(connection, hub.now(), seen, _kinds())
+
+
+def _kinds() -> Collection[str]:
+    from sealift_registry.kinds import KINDS
+
+    return KINDS.keys()
+
+
+def _look(session: Session, name: str) -> JobView:
+    from sealift_registry.jobs.job import parse_job
+
+    number = parse_job(name)
+    with _looking(session) as looking:
+        return looking.job(number)
+
+
+def _already(session: Session, view: JobView) -> Job | None:
+    """The job that does it again already, and has not failed as well."""
+    if view.retried_by is None:
+        return None
+    with _looking(session) as looking:
+        found = looking.job(view.retried_by)
+    return found.job if found.end is None or found.end.outcome == "done" else None
+
+
+class _Watching:
+    """Tells whoever waits how a job stands, as it changes."""
+
+    def __init__(self, session: Session, phases: Phases) -> None:
+        self._note = session.terminal.note
+        self._phases = phases
+        self._step = ""
+        self._subjects: Subjects | None = None
+        self._told = ""
+
+    def tell(self, view: JobView) -> None:
+        """How it stands now."""
+        from sealift_registry.cli.shown.job import state_words, waits_lines
+
+        if view.waits is not None:
+            why = " ".join(waits_lines(view.job, view.waits, view.setback))
+            self._say(f"{view.job.id} {state_words(view)}. {why}")
+            return
+        self._say(f"{view.job.id} works, on {word(view.attempts[-1].host_name)}.")
+        found = view.standing
+        if found is None:
+            return
+        if self._subjects is None or self._step != found.step:
+            self._step, counted = found.step, view.job.order.kind in COUNTED
+            self._subjects = Subjects(self._phases, found.step, counted=counted)
+        self._subjects(found.subject, found.done, found.total)
+
+    def _say(self, words: str) -> None:
+        """A line, where it is another than the last."""
+        if words == self._told:
+            return
+        self._told = words
+        if self._subjects is not None:
+            self._phases("", 0)
+            self._subjects = None
+        self._note(words)
+
+
+# ---------------------------------------------------------------------- how it ended
+
+
+def _end_as(session: Session, view: JobView) -> None:
+    """Print what the command would have printed, or raise what it would have raised.
+
+    Raises:
+        SealiftError: the job failed, or was taken back.
+    """
+    from sealift_registry.cli.shown.job_result import result_lines, result_of
+
+    end: JobEnd | None = view.end
+    result = None if end is None else result_of(end)
+    if result is not None:
+        lines = result_lines(session.app.hub, view.job.order, result)
+        session.terminal.answer(view.job.order.kind, result, lines)
+    elif end is not None and end.problem is not None:
+        raise _raised(end.problem)
+    else:
+        raise _over(view)
+
+
+_BY_EXIT_CODE: dict[int, type[SealiftError]] = {
+    one.exit_code: one for one in (RefusedError, UsageError, NotFoundError, FailedError)
+}
+
+
+def _raised(problem: Problem) -> SealiftError:
+    """The error that ended a job, as its command would have raised it."""
+    kind = _BY_EXIT_CODE.get(problem.exit_code, RefusedError)
+    return kind(problem.code, problem.what, subject=problem.subject, next_step=problem.next)
+
+
+def _over(view: JobView) -> RefusedError:
+    from sealift_registry.cli.shown.job import end_words
+
+    how = "has ended" if view.end is None else end_words(view.end)
+    again = view.end is not None and view.end.outcome != "done"
+    step = f"To have it done after all: sealift job retry {view.job.id}"
+    return RefusedError(
+        "job-ended",
+        f"{view.job.id} {how}.",
+        subject=view.job.id,
+        next_step=step if again else f"See what came of it with: sealift job show {view.job.id}",
+    )
+
+
+def _not_failed(view: JobView) -> NotFoundError:
+    from sealift_registry.cli.shown.job import end_words, state_words
+
+    how = f"still {state_words(view)}" if view.end is None else end_words(view.end)
+    return NotFoundError(
+        "job-not-failed",
+        f"{view.job.id} {how}, and only what failed, was cancelled or was set aside is done again.",
+        subject=view.job.id,
+        next_step=f"See how it stands with: sealift job show {view.job.id}",
+    )
