@@ -8,22 +8,32 @@ answers what the command answers under `--json`, so that a job that is looked at
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.catalog.reference import ModelRef, VersionRef
+from sealift_registry.intake.dvc_source import DvcSource
+from sealift_registry.intake.ingest import check_team
+from sealift_registry.intake.later import check_there, dvc_later, mlflow_later
+from sealift_registry.intake.mlflow_source import MlflowSource
+from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.jobs import plain
 from sealift_registry.jobs.job import ORDINARY
 from sealift_registry.jobs.records import Wanted
 from sealift_registry.jobs.steps import Made, Steps
-from sealift_signing import shape
+from sealift_registry.storage.host import Host, this_host
+from sealift_signing import locks, shape
 from sealift_signing.canonical import Json
+from sealift_signing.errors import MalformedError
 from sealift_signing.shape import Dataclass
 from sealift_signing.vocabulary import Name, Sentence
 
 if TYPE_CHECKING:
     from sealift_registry.app import App
     from sealift_registry.conversion.building import Built
+    from sealift_registry.intake.ingest import Ingested
+    from sealift_registry.intake.source import Source
     from sealift_registry.workers.channel import Progress
 
 HOUR = 60 * 60
@@ -129,5 +139,119 @@ def convert_wanted(app: App, asked: ConvertArguments, priority: int = ORDINARY) 
     )
 
 
-KINDS: Mapping[str, Kind[Any]] = {one.name: one for one in (CONVERT,)}
+# ---------------------------------------------------------------------- ingest
+
+
+@dataclass(frozen=True)
+class IngestArguments:
+    """What is taken in: a model from one of the three places.
+
+    Attributes:
+        model: what it becomes a version of.
+        goldens: the path of their file, if there is one.
+        mlflow: where it is, if it is there.
+        dvc: as above.
+        onnx: the path of a file or folder, as above.
+    """
+
+    model: Sentence
+    goldens: str | None = None
+    mlflow: MlflowSource | None = None
+    dvc: DvcSource | None = None
+    onnx: str | None = None
+
+    @property
+    def source(self) -> Source:
+        """Where it comes from.
+
+        Raises:
+            MalformedError: it does not name one place.
+        """
+        onnx = None if self.onnx is None else OnnxSource(Path(self.onnx))
+        named = [one for one in (self.mlflow, self.dvc, onnx) if one is not None]
+        if len(named) != 1:
+            raise MalformedError(
+                "bad-source",
+                f"What is taken in comes from one place, and {len(named)} are named.",
+                subject=self.model,
+            )
+        return named[0]
+
+
+def _ingest(app: App, asked: IngestArguments, actor: str, steps: Steps) -> Made:
+    given = None if asked.goldens is None else Path(asked.goldens)
+    model = ModelRef.parse(asked.model)
+    return _ingested(app.intake.ingest(asked.source, model, actor, given, steps))
+
+
+def _ingested(done: Ingested) -> Made:
+    version = done.version
+    made: Made = {
+        "version": str(version.ref),
+        "new": done.new,
+        "source": version.source_version,
+        "format": version.format,
+        "source_record": version.source_sha256,
+        "aliases": list(done.aliases),
+    }
+    if done.goldens:
+        made["goldens"] = done.goldens
+    if done.kept is not None:
+        made["goldens_words"] = done.kept.words
+    return made
+
+
+INGEST = Kind("ingest", IngestArguments, _ingest, 24 * HOUR)
+
+
+def ingest_wanted(app: App, asked: IngestArguments, priority: int = ORDINARY) -> Wanted:
+    """A job that takes a model in; what it reads on this host has it done on this host.
+
+    Raises:
+        NotFoundError: no such team, or nothing at the path.
+        UsageError: it is spelled wrongly, or holds a password.
+    """
+    model = ModelRef.parse(asked.model)
+    with app.hub.reading() as connection:
+        check_team(connection, model)
+    asked, here = _spelled_out(asked)
+    return Wanted(
+        kind=INGEST.name,
+        arguments=shape.to_json(asked),
+        host=_this_host(app) if here else None,
+        priority=priority,
+        seconds=INGEST.seconds,
+        terms={"model": str(model)},
+    )
+
+
+def _spelled_out(asked: IngestArguments) -> tuple[IngestArguments, bool]:
+    """The same, for another process; and whether only this host has all of it."""
+    here = False
+    if asked.mlflow is not None:
+        mlflow, here = mlflow_later(asked.mlflow)
+        asked = replace(asked, mlflow=mlflow)
+    if asked.dvc is not None:
+        dvc, here = dvc_later(asked.dvc)
+        asked = replace(asked, dvc=dvc)
+    if asked.onnx is not None:
+        asked, here = replace(asked, onnx=_absolute(asked.onnx)), True
+    if asked.goldens is not None:
+        asked, here = replace(asked, goldens=_absolute(asked.goldens)), True
+    return asked, here
+
+
+def _absolute(name: str) -> str:
+    path = Path(name).absolute()
+    check_there(path)
+    return str(path)
+
+
+def _this_host(app: App) -> Host:
+    home = app.hub.home
+    with locks.held(home.lock):  # two commands that need its name first at once must not differ
+        return this_host(home.root)
+
+
+KINDS: Mapping[str, Kind[Any]] = {one.name: one for one in (CONVERT, INGEST)}
 """Every kind that this software does, by its name."""

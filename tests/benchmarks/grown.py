@@ -34,7 +34,7 @@ from tests.registry.hub_fixture import (
     TARGET,
     TEAM,
     Acme,
-    quiet,
+    taken_in,
     version,
 )
 from tests.registry.signing_people import assign, carry_out
@@ -73,7 +73,7 @@ def grown(acme: Acme, top: Path, more_teams: int, weeks: int) -> Grown:
     """
     model = weights.make(top / "model", [weights.ROW * weights.GOLDEN_ROWS])
     goldens = model.with_name(f"{model.name}.npz")
-    acme.app.intake.ingest(OnnxSource(model), ModelRef.parse(MODEL), "bench", goldens, quiet)
+    taken_in(acme.app, OnnxSource(model), ModelRef.parse(MODEL), goldens)
     acme.convert()
     acme.promoted()
     us = Organisation(acme.folder, {}, 0)

@@ -38,7 +38,7 @@ from tests.benchmarks.figures import Absent, Claim, Line, Measured
 from tests.benchmarks.organisations import Organisation
 from tests.benchmarks.racing import Contestant, FailedError, Place, Step, race, tell
 from tests.benchmarks.transfers import memory
-from tests.registry.hub_fixture import MODEL, TARGET, Acme, quiet, version
+from tests.registry.hub_fixture import MODEL, TARGET, Acme, taken_in, version
 
 GB = 1_000_000_000
 SIZES, QUICK_SIZES = (2 * GB, 20 * GB, 100 * GB), (1 * GB, 2 * GB)
@@ -134,7 +134,7 @@ def _with_zeros(folder: Path, files: Mapping[str, int]) -> Organisation:
     acme = organisations.founded(folder)
     model = weights.make(folder / "model", [weights.ROW * weights.GOLDEN_ROWS])
     goldens = model.with_name(f"{model.name}.npz")
-    acme.app.intake.ingest(OnnxSource(model), ModelRef.parse(MODEL), "bench", goldens, quiet)
+    taken_in(acme.app, OnnxSource(model), ModelRef.parse(MODEL), goldens)
     acme.convert()
     for digest, size in files.items():
         path = BlobFolder(acme.app.hub.home.root / "blobs").path(digest)

@@ -37,8 +37,8 @@ from tests.registry.hub_fixture import (
     TARGET,
     TEAM,
     Acme,
-    quiet,
     secrets,
+    taken_in,
     version,
 )
 from tests.registry.signing_people import assign
@@ -146,7 +146,7 @@ class Organisation:
 def with_model(acme: Acme, model: Path) -> Organisation:
     """`acme`, whose site is to run the ONNX model in the folder `model`."""
     goldens = model.with_name(f"{model.name}.npz")
-    acme.app.intake.ingest(OnnxSource(model), ModelRef.parse(MODEL), "bench", goldens, quiet)
+    taken_in(acme.app, OnnxSource(model), ModelRef.parse(MODEL), goldens)
     acme.convert()
     files = {file.path: file.sha256 for file in _variant(acme).files}
     made = Organisation(acme.folder, weights.digests(model), size_of(model), converted=files)

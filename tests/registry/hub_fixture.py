@@ -27,12 +27,14 @@ from sealift_registry.delivery.exports import Exported
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.intake.ingest import Ingested
 from sealift_registry.intake.onnx_source import OnnxSource
+from sealift_registry.intake.source import Source
 from sealift_registry.jobs.plain import in_foreground
 from sealift_registry.promotion.status import PromotionStatus
 from sealift_registry.trust import founding, teams
 from sealift_registry.trust.online_keys import NAMES
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import Rows
+from sealift_registry.workers.channel import Progress
 from sealift_signing import keys, memory_updates
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.desk.cards import make_card
@@ -66,6 +68,18 @@ STAGE = "production"
 PASSPHRASE = "correct horse"
 Loose = Any
 """Whatever a test hands over; a wrong thing, more often than not."""
+
+
+def taken_in(
+    app: App,
+    source: Source,
+    model: ModelRef,
+    goldens: Path | None = None,
+    progress: Progress | None = None,
+) -> Ingested:
+    """The version that a model became."""
+    with in_foreground(app.hub.home.work, progress or quiet) as steps:
+        return app.intake.ingest(source, model, "tester", goldens, steps)
 
 
 def converted(app: App, ref: VersionRef, target: str) -> Built:
@@ -203,7 +217,7 @@ class Acme:
         if not path.exists():
             models.tiny_onnx(path, seed)
         source, ref = OnnxSource(path), ModelRef.parse(model)
-        return self.app.intake.ingest(source, ref, "tester", goldens, quiet)
+        return taken_in(self.app, source, ref, goldens)
 
     def goldens(self, seed: int = 1) -> Path:
         path = self.folder / f"goldens-{seed}.npz"

@@ -26,7 +26,7 @@ from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
 from tests.benchmarks import weights
 from tests.blob_faults import spoil
-from tests.registry.hub_fixture import GROUP, MODEL, TARGET, Acme, copied, quiet, version
+from tests.registry.hub_fixture import GROUP, MODEL, TARGET, Acme, copied, taken_in, version
 from tests.registry.test_delivery import received
 from tests.registry.test_exports_delta import blobs, said
 from tests.site_on_paper import SiteOnPaper
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ingest(hub: Acme, folder: Path) -> Ingested:
     """`folder`, whose goldens lie beside it."""
     goldens = folder.with_name("embedding.npz")
-    return hub.app.intake.ingest(OnnxSource(folder), ModelRef.parse(MODEL), "me", goldens, quiet)
+    return taken_in(hub.app, OnnxSource(folder), ModelRef.parse(MODEL), goldens)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -21,7 +21,7 @@ from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_registry.workers.channel import Progress
 from sealift_sync.blobs import BlobFolder
 from tests.blob_faults import spoil
-from tests.registry.hub_fixture import TARGET, Acme, converted, copied, quiet
+from tests.registry.hub_fixture import TARGET, Acme, converted, copied, taken_in
 from tests.registry.test_g1_19_blob_commands import Capsys, Commands, on_s3
 from tests.servers.seaweed import S3Server, seaweed
 
@@ -38,7 +38,7 @@ class TrainedSource(OnnxSource):
 def ingested(acme: Acme, trained: Callable[[str], Path], *, goldens: bool) -> None:
     source, ref = TrainedSource(trained("logreg.skops")), ModelRef.parse("vision/digits")
     given = trained("digits.npz") if goldens else None
-    acme.app.intake.ingest(source, ref, "tester", given, quiet)
+    taken_in(acme.app, source, ref, given)
 
 
 @pytest.fixture(scope="module")

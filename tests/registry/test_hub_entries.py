@@ -21,6 +21,7 @@ from tests.registry.hub_fixture import (
     TEAM,
     Acme,
     quiet,
+    taken_in,
     version,
 )
 from tests.registry.signing_people import carry_out, draft_renewal
@@ -260,9 +261,7 @@ def test_what_is_refused_leaves_its_entry_and_nothing_else(
 
     before = acme.rows()
     with pytest.raises(SealiftError) as caught:
-        acme.app.intake.ingest(
-            OnnxSource(path), ModelRef("vision", "m"), "t", None, lambda _a, _b, _c: None
-        )
+        taken_in(acme.app, OnnxSource(path), ModelRef("vision", "m"), None)
     assert (caught.value.exit_code, caught.value.code) == (1, code)
     assert acme.types()[-1] == "intake.refused"
     after = acme.rows()

@@ -20,7 +20,7 @@ from sealift_signing import shape
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from tests import models
 from tests.cutting_off import cutting_off
-from tests.registry.hub_fixture import Acme, quiet
+from tests.registry.hub_fixture import Acme, quiet, taken_in
 from tests.s3_server import S3Server, serving_s3
 from tests.sources import (
     MLFLOW_PASSWORD,
@@ -314,7 +314,7 @@ def test_an_ingestion_that_was_cut_leaves_nothing_and_is_said_again(
     with monkeypatch.context() as cut:
         given(cut, {"MLFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9"})
         with pytest.raises(FailedError):
-            acme.app.intake.ingest(source, model, "tester", None, quiet)
+            taken_in(acme.app, source, model, None)
     assert left_at(acme) == before
 
     def interrupt(path: str, done: int, total: int) -> None:
@@ -322,12 +322,12 @@ def test_an_ingestion_that_was_cut_leaves_nothing_and_is_said_again(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        acme.app.intake.ingest(source, model, "tester", None, interrupt)
+        taken_in(acme.app, source, model, None, interrupt)
     assert left_at(acme) == before
-    done = acme.app.intake.ingest(source, model, "tester", None, quiet)
+    done = taken_in(acme.app, source, model, None)
     assert done.new
     assert done.version.format == "onnx"
-    assert not acme.app.intake.ingest(source, model, "tester", None, quiet).new
+    assert not taken_in(acme.app, source, model, None).new
     assert not list((acme.root / "work").iterdir())
 
 

@@ -21,7 +21,7 @@ from sealift_registry.runtimes.environments import Environments
 from sealift_registry.runtimes.piped_model import PipedModel
 from sealift_registry.runtimes.ranges import Release
 from sealift_registry.runtimes.releases import known
-from tests.registry.hub_fixture import MODEL, Acme, founded, quiet
+from tests.registry.hub_fixture import MODEL, Acme, founded, taken_in
 from tests.registry.test_hub_cli import Capsys
 from tests.registry.test_promised_runtimes import LINE, OWN, asks, evidence, refused, report
 from tests.registry.test_runtimes import says
@@ -75,7 +75,7 @@ def forest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def line(acme: Acme, forest: Path) -> Acme:
     source, ref = OnnxSource(forest), ModelRef.parse(MODEL)
-    acme.app.intake.ingest(source, ref, "tester", forest.with_suffix(".npz"), quiet)
+    taken_in(acme.app, source, ref, forest.with_suffix(".npz"))
     return acme
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from sealift_registry.cli.detaching import ask, detach_options
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 
@@ -24,9 +25,15 @@ if TYPE_CHECKING:
     metavar="HARDWARE-TARGET",
     help="For which class of machine; may be given more than once.",
 )
+@detach_options
 @click.option("--verbose", is_flag=True, help="Print every check, as `sealift show` does.")
 def convert(
-    session: Session, *, version: str, hardware_targets: tuple[str, ...], verbose: bool
+    session: Session,
+    *,
+    version: str,
+    hardware_targets: tuple[str, ...],
+    verbose: bool,
+    detached: int | None,
 ) -> None:
     """Build a version's variant for a hardware target.
 
@@ -34,12 +41,17 @@ def convert(
     to find out; both are kept as evidence. A variant whose proof fails is not kept. Where the
     hardware target promises other releases of its runtime than the one that came with Sealift, the
     proof is made on the oldest and the newest of them as well (`sealift runtime add`).
+    With --detach each hardware target is a job of its own.
     """
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.cli.shown.converted import converted_lines
-    from sealift_registry.kinds import CONVERT, ConvertArguments
+    from sealift_registry.kinds import CONVERT, ConvertArguments, convert_wanted
 
     ref = VersionRef.parse(version)
+    if detached is not None:
+        asked_for = [ConvertArguments(str(ref), target) for target in hardware_targets]
+        ask(session, [convert_wanted(session.app, one, detached) for one in asked_for])
+        return
     made: list[Json] = []
     for target in hardware_targets:
         asked = ConvertArguments(str(ref), target)

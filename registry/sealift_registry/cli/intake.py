@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sealift_registry.cli.detaching import ask, detach_options
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import F, Session, command, user
-from sealift_registry.cli.terminal import short
-from sealift_signing.drawing import word
 from sealift_signing.errors import UsageError
 
 if TYPE_CHECKING:
-    from sealift_registry.intake.ingest import Ingested
-    from sealift_registry.intake.source import Source
+    from sealift_registry.kinds import IngestArguments
 
 
 def _target(help_text: str) -> Callable[[F], F]:
@@ -26,6 +23,7 @@ def _target(help_text: str) -> Callable[[F], F]:
             metavar="FILE.npz",
             help="Inputs (and what is expected) on which variants are compared with the source.",
         )(function)
+        function = detach_options(function)
         return click.option("--as", "model", required=True, metavar="TEAM/MODEL", help=help_text)(
             function
         )
@@ -56,11 +54,21 @@ def ingest() -> None:
     help="The MLflow server (http://…) or its sqlite store (sqlite:///FILE).",
 )
 @_target("What it becomes a version of.")
-def mlflow(session: Session, *, uri: str, tracking: str, model: str, goldens: str | None) -> None:
+def mlflow(
+    session: Session,
+    *,
+    uri: str,
+    tracking: str,
+    model: str,
+    goldens: str | None,
+    detached: int | None,
+) -> None:
     """Ingest a model version from an MLflow registry."""
     from sealift_registry.intake.mlflow_source import MlflowSource
+    from sealift_registry.kinds import IngestArguments
 
-    _ingest(session, MlflowSource(tracking, uri), model, goldens)
+    source = MlflowSource(tracking, uri)
+    _ingest(session, IngestArguments(model, goldens, mlflow=source), detached)
 
 
 @command(
@@ -86,13 +94,15 @@ def dvc(
     artifact: str | None,
     model: str,
     goldens: str | None,
+    detached: int | None,
 ) -> None:
     """Ingest a model that DVC tracks in a Git repository."""
     from sealift_registry.intake.dvc_source import DvcSource
+    from sealift_registry.kinds import IngestArguments
 
     _check_one_way(path, rev, artifact)
     source = DvcSource(repository, path or "", rev or "HEAD", artifact or "")
-    _ingest(session, source, model, goldens)
+    _ingest(session, IngestArguments(model, goldens, dvc=source), detached)
 
 
 def _check_one_way(path: str | None, rev: str | None, artifact: str | None) -> None:
@@ -113,44 +123,22 @@ def _check_one_way(path: str | None, rev: str | None, artifact: str | None) -> N
 )
 @click.argument("path", metavar="FILE|FOLDER")
 @_target("What it becomes a version of.")
-def onnx(session: Session, *, path: str, model: str, goldens: str | None) -> None:
+def onnx(
+    session: Session, *, path: str, model: str, goldens: str | None, detached: int | None
+) -> None:
     """Ingest an ONNX file, or a folder with its external data."""
-    from sealift_registry.intake.onnx_source import OnnxSource
+    from sealift_registry.kinds import IngestArguments
 
-    _ingest(session, OnnxSource(Path(path)), model, goldens)
+    _ingest(session, IngestArguments(model, goldens, onnx=path), detached)
 
 
-def _ingest(session: Session, source: Source, model: str, goldens: str | None) -> None:
-    from sealift_registry.catalog.reference import ModelRef
+def _ingest(session: Session, asked: IngestArguments, detached: int | None) -> None:
+    from sealift_registry.cli.shown.ingested import ingested_lines
+    from sealift_registry.kinds import INGEST, ingest_wanted
 
-    ref = ModelRef.parse(model)
-    given = Path(goldens) if goldens else None
+    if detached is not None:
+        ask(session, [ingest_wanted(session.app, asked, detached)])
+        return
     with session.terminal.steps("fetch") as progress:
-        done = session.app.intake.ingest(source, ref, user(), given, progress)
-    _tell(session, done)
-
-
-def _tell(session: Session, done: Ingested) -> None:
-    version = done.version
-    state = "is new" if done.new else "was here already; nothing was added"
-    if not done.new and done.aliases:
-        state = f"was here already; now also known as {', '.join(map(word, done.aliases))}"
-    lines = [
-        f"{version.ref} {state} ({word(version.source_version)}, {version.format}).",
-        f"  source record  {short(version.source_sha256)}",
-        f"  goldens        {short(done.goldens) if done.goldens else 'none yet'}",
-    ]
-    if done.kept is not None:
-        lines.append(f"                 {done.kept.words}")
-    if not done.goldens:
-        lines.append("  Next: ingest it again with --goldens FILE.npz, which converting needs.")
-    data = {
-        "version": str(version.ref),
-        "new": done.new,
-        "source": version.source_version,
-        "format": version.format,
-        "source_record": version.source_sha256,
-        "aliases": list(done.aliases),
-        "goldens": done.goldens,
-    }
-    session.terminal.answer("ingest", data, lines)
+        done = INGEST.in_foreground(session.app, asked, user(), progress)
+    session.terminal.answer("ingest", {"goldens": None, **done}, ingested_lines(done))

@@ -53,7 +53,7 @@ class DvcSource:
             UsageError: the path does not stay in the repository, or the artifact is none.
         """
         repository, shown = _located(self.repository)
-        asked = _artifact(self.artifact) if self.artifact else {"path": _inside(self.path)}
+        asked = _asked(self)
         open_staging(into)
         request: Document = {
             "repository": repository,
@@ -76,6 +76,20 @@ class DvcSource:
             files=tuple(take_stock(into, progress)),
         )
         return checked(record)
+
+
+def checked_repository(source: DvcSource) -> str:
+    """Where Git finds the repository from any folder; that of `source` is spelled as it has to be.
+
+    Raises:
+        UsageError: its path does not stay in the repository, or its artifact is none.
+    """
+    _asked(source)
+    return _located(source.repository)[0]
+
+
+def _asked(source: DvcSource) -> Document:
+    return _artifact(source.artifact) if source.artifact else {"path": _inside(source.path)}
 
 
 def _named(name: str, commit: str) -> str:

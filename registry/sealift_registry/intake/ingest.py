@@ -9,25 +9,38 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog import findings, recording
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version
+from sealift_registry.catalog.logged import INGESTED, SEEN_AGAIN
 from sealift_registry.catalog.reference import ModelRef, VersionRef
-from sealift_registry.catalog.storing import StoredFiles, store_again, store_files, store_manifest
+from sealift_registry.catalog.storing import (
+    StoredFiles,
+    copy_out,
+    store_again,
+    store_files,
+    store_manifest,
+)
 from sealift_registry.intake import goldens as golden_files
 from sealift_registry.intake.goldens import GoldensRecord
 from sealift_registry.intake.scan import ScanReport, scan
 from sealift_registry.intake.scan_evidence import as_finding
 from sealift_registry.intake.source import Source, SourceRecord
-from sealift_registry.storage.workspace import workspace
+from sealift_registry.jobs.records import said_before
+from sealift_registry.jobs.steps import Made, Steps, product
 from sealift_registry.trust import readiness, signed_log
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.machines import own_machine
 from sealift_registry.trust.repository import Repository
-from sealift_registry.workers.channel import Progress
+from sealift_registry.trust.signed_log import Data
 from sealift_signing import shape
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import SOURCE, moment
+
+REFUSED = "intake.refused"
+"""The type of the entry of a model that was not taken in."""
+MODEL, RECORD, REPORT, GOLDENS = "model", "source.json", "scan.json", "goldens.npz"
+"""In the folders of the steps: the files, where they came from, and what was found and made."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,7 @@ class Intake:
         self._hub = hub
 
     def ingest(
-        self, source: Source, model: ModelRef, actor: str, given: Path | None, progress: Progress
+        self, source: Source, model: ModelRef, actor: str, given: Path | None, steps: Steps
     ) -> Ingested:
         """Take the model at `source` in as a version of `model`; the same one again adds nothing.
 
@@ -84,7 +97,7 @@ class Intake:
             model: what it becomes a version of; its team must exist.
             actor: who does this.
             given: a file of goldens, `.npz`; None takes the source's input example if it has one.
-            progress: told of what is being fetched.
+            steps: runs what takes long of it.
 
         Raises:
             NotFoundError: no such team, or nothing at the source.
@@ -93,52 +106,98 @@ class Intake:
         self._hub.home.sweep()
         with self._hub.reading() as connection:
             readiness.check(self._hub, connection)  # before gigabytes are fetched
-            _check_team(connection, model)
-        with workspace(self._hub.home.work) as work:
-            record = source.fetch(work / "model", progress)
-            report = self._scanned(work / "model", record, model, actor)
-            kept = self._goldens(work, record, given)
-            goldens = None if kept is None else kept.sha256
-            with self._hub.reading() as connection:
-                known = _same(connection, model, record)
-            if known is not None:
-                self._mend(work / "model", known, record)
-                return replace(self._again(known, record, goldens, actor), kept=kept)
-            expected = {file.path: file.sha256 for file in record.files}
-            stored = store_files(self._hub.home.blobs, work / "model", expected, lambda _: None)
+            check_team(connection, model)
+        before = self._before(model, given, steps)
+        if before is not None:
+            return before
+        folder, record = _fetched(source, steps)
+        report = self._scanned(folder, record, model, actor, steps)
+        kept = self._goldens(folder, record, given, _free(steps.folder / GOLDENS))
+        goldens = None if kept is None else kept.sha256
+        with self._hub.reading() as connection:
+            known = _same(connection, model, record)
+        if known is not None:
+            self._mend(folder, known, record)
+            return replace(self._again(known, record, goldens, actor), kept=kept)
+        expected = {file.path: file.sha256 for file in record.files}
+        stored = store_files(self._hub.home.blobs, folder, expected, lambda _: None)
         try:
             done = self._record(model, record, report, stored, goldens, actor)
         except _TakenInMeanwhileError as meanwhile:
             done = self._again(meanwhile.version, record, goldens, actor)
         return replace(done, kept=kept)
 
+    def _before(self, model: ModelRef, given: Path | None, steps: Steps) -> Ingested | None:
+        """What a killed attempt at this very job had recorded; None where none had.
+
+        It is not fetched again: an alias may stand for another version by now.
+        """
+
+        def ours(said: Data) -> bool:
+            return VersionRef.parse(str(said["version"])).of == model
+
+        with self._hub.reading() as connection:
+            said = said_before(self._hub, connection, (INGESTED, SEEN_AGAIN), ours)
+            if said is None:
+                return None
+            catalog = Catalog(connection)
+            version = catalog.version(VersionRef.parse(str(said["version"])))
+            goldens = catalog.goldens(version.ref)
+            new = "artifact" in said
+            aliases = catalog.aliases(version.ref) if new else said["aliases"]
+        kept = None
+        if said.get("goldens"):
+            copied = _free(steps.folder / "kept.npz")
+            copy_out(self._hub.home.blobs, str(said["goldens"]), copied)
+            kept = golden_files.from_file(copied, _free(steps.folder / GOLDENS))
+            kept = kept if given is not None else replace(kept, origin="input example")
+        return Ingested(version, new, tuple(aliases), goldens, kept)
+
     def _scanned(
-        self, folder: Path, record: SourceRecord, model: ModelRef, actor: str
+        self, folder: Path, record: SourceRecord, model: ModelRef, actor: str, steps: Steps
     ) -> ScanReport:
-        report = scan(folder, record.files)
-        refusal = report.refusal() or _not_onnx(record, report)
-        if refusal is None:
-            return report
+        """What the scanner found; nothing is kept of what it refuses.
+
+        Raises:
+            RefusedError: it refuses the model; it is in the log, once for one job.
+        """
+
+        def look(into: Path) -> Made:
+            found = scan(folder, record.files)
+            refusal = found.refusal() or _not_onnx(record, found)
+            if refusal is not None:
+                self._refuse(refusal, record, model, actor)
+                raise refusal
+            (into / REPORT).write_bytes(shape.write(found))
+            return {"format": found.model_format}
+
+        place, _ = product(steps, "scan", look, of=record.identity())
+        return shape.read(ScanReport, (place / REPORT).read_bytes(), what="the scan")
+
+    def _refuse(
+        self, refusal: RefusedError, record: SourceRecord, model: ModelRef, actor: str
+    ) -> None:
         data: dict[str, Json] = {
             "model": str(model),
             "locator": record.locator,
             "code": refusal.code,
             "what": refusal.what,
         }
-        terms = {"model": str(model)}
-        self._hub.commit_entry(self._hub.entry("intake.refused", actor, data, terms))
-        raise refusal
+        with self._hub.reading() as connection:
+            again = said_before(self._hub, connection, (REFUSED,), lambda said: said == data)
+        if again is None:
+            terms = {"model": str(model)}
+            self._hub.commit_entry(self._hub.entry(REFUSED, actor, data, terms))
 
     def _goldens(
-        self, work: Path, record: SourceRecord, given: Path | None
+        self, folder: Path, record: SourceRecord, given: Path | None, target: Path
     ) -> GoldensRecord | None:
         """The goldens, which lie in the blobs then; None where there are none."""
-        target = work / "goldens.npz"
         if given is not None:
             kept = golden_files.from_file(given, target)
         elif record.kind == "mlflow":
             try:
-                kept = golden_files.from_input_example(work / "model", target)
+                kept = golden_files.from_input_example(folder, target)
             except NotFoundError:
                 return None
         else:
@@ -175,7 +234,7 @@ class Intake:
             if fresh and counts is not None:
                 data["goldens"] = counts
             terms = {"model": str(known.ref.of)}
-            return self._hub.entry("version.seen-again", actor, data, terms), again
+            return self._hub.entry(SEEN_AGAIN, actor, data, terms), again
 
         try:
             return self._hub.commit(action).result
@@ -256,7 +315,26 @@ class Intake:
             "scan": scanned.sha256,
             "goldens": goldens or "",
         }
-        return hub.entry("version.ingested", actor, data, {"model": str(version.ref.of)})
+        return hub.entry(INGESTED, actor, data, {"model": str(version.ref.of)})
+
+
+def _free(path: Path) -> Path:
+    """`path`, where nothing lies that a killed attempt left."""
+    path.unlink(missing_ok=True)
+    return path
+
+
+def _fetched(source: Source, steps: Steps) -> tuple[Path, SourceRecord]:
+    """The folder of the model's files, and the record of where they came from."""
+
+    def fetch(into: Path) -> Made:
+        record = source.fetch(into / MODEL, steps.progress)
+        (into / RECORD).write_bytes(shape.write(record))
+        return {"locator": record.locator}
+
+    place, _ = product(steps, "fetch", fetch)
+    said = (place / RECORD).read_bytes()
+    return place / MODEL, shape.read(SourceRecord, said, what="the source's record")
 
 
 def _same(connection: Connection, model: ModelRef, record: SourceRecord) -> Version | None:
@@ -291,7 +369,12 @@ def _not_onnx(record: SourceRecord, report: ScanReport) -> RefusedError | None:
     )
 
 
-def _check_team(connection: Connection, model: ModelRef) -> None:
+def check_team(connection: Connection, model: ModelRef) -> None:
+    """Check that the team of `model` is there.
+
+    Raises:
+        NotFoundError: it is not.
+    """
     if model.team not in Repository(connection).teams():
         raise NotFoundError(
             "no-team",

@@ -64,7 +64,7 @@ class MlflowSource:
             UsageError: one of the two addresses is not spelled as above.
         """
         asked = _parse(self.model_uri)
-        uri = _checked_uri(self.tracking_uri)
+        uri = checked_uri(self.tracking_uri)
         open_staging(into)
         request: Document = {"tracking_uri": uri, "into": str(into.absolute())}
         worker = replace(WORKER, given={**WORKER.given, **_password(self.tracking_uri)})
@@ -84,6 +84,15 @@ class MlflowSource:
             files=tuple(files),
         )
         return checked(record)
+
+
+def check_asked(model_uri: str) -> None:
+    """Check that `model_uri` names a model version.
+
+    Raises:
+        UsageError: it does not.
+    """
+    _parse(model_uri)
 
 
 def _parse(model_uri: str) -> dict[str, str]:
@@ -109,7 +118,7 @@ def _password(tracking_uri: str) -> dict[str, str]:
     }
 
 
-def _checked_uri(tracking_uri: str) -> str:
+def checked_uri(tracking_uri: str) -> str:
     """The address to use, show and record, which holds no password.
 
     Raises:

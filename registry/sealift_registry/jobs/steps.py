@@ -70,9 +70,9 @@ def product(
         part = folder.with_name(folder.name + _PART)
         for left in (part, folder):
             shutil.rmtree(left, ignore_errors=True)
+        part.mkdir(parents=True)
+        made = make(part)
         try:
-            part.mkdir(parents=True)
-            made = make(part)
             if steps.keeps:
                 durable.flush_tree(part)
             part.rename(folder)
