@@ -49,6 +49,8 @@ OF_OURS = {
     ("home_locks.py", "os.getpid()"),
     ("key_owners.py", "owner.name"),
     ("reactivation.py", "model"),
+    ("job_child.py", "self._id"),
+    ("problems.py", "name"),
     ("records.py", "name"),
     ("showing.py", "place.model"),
     ("teams.py", "name"),

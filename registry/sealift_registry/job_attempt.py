@@ -23,6 +23,7 @@ from sealift_registry.jobs.engine import (
     StoppedError,
 )
 from sealift_registry.jobs.job import MOST_ATTEMPTS, Attempt, Job, Outcome, Problem
+from sealift_registry.jobs.problems import problem_of
 from sealift_registry.jobs.records import EndedError, SupersededError
 from sealift_registry.jobs.steps import Made
 from sealift_registry.storage.host import Host
@@ -200,7 +201,7 @@ class Attempts:
             events.tell("jobs", "job-rewound", **fields)
             raise StoppedError from bad
         except FailedError as bad:
-            answer = Answer("failed", problem=records.problem_of(bad, final=False))
+            answer = Answer("failed", problem=problem_of(bad, final=False))
         seconds = round(time.monotonic() - began, 3)
         events.tell("jobs", "attempt-ended", **fields, how=answer.how, seconds=seconds)
         self._conclude(running, answer, seconds)

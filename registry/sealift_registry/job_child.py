@@ -20,7 +20,7 @@ from typing import IO, Any, Literal, cast
 
 from sealift_registry.jobs.engine import Recorder, StepsDifferError, StoppedError
 from sealift_registry.jobs.job import Problem, job_id
-from sealift_registry.jobs.records import problem_of
+from sealift_registry.jobs.problems import problem_of
 from sealift_registry.jobs.steps import Made
 from sealift_registry.trust.online_keys import VARIABLE
 from sealift_registry.workers import environment, quoting

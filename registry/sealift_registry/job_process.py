@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO, cast
 
 from sealift_registry.jobs import folders, records
 from sealift_registry.jobs.job import Attempt, Problem
+from sealift_registry.jobs.problems import problem_of
 from sealift_registry.jobs.steps import Made
 from sealift_registry.workers import channel
 from sealift_registry.workers.descendants import kill_below
@@ -70,6 +71,8 @@ def _work(asked: channel.Document, kinds: Mapping[str, Kind[Any]], line: _Line) 
         return
     with closing(open_app(Path(asked["home"]), os.environ)) as app:
         app.hub.log.stated = date.fromisoformat(asked["today"]) if asked["today"] else None
+        if app.hub.claims is not None:  # its finished steps rest on what they took in
+            app.hub.claims.belong_to_job(asked["key"])
         at_work = App(records.at_work(app.hub, attempt))
         with folders.held(app.hub.home.work, asked["key"]) as folder:
             steps = PipedSteps(folder, line)
@@ -158,7 +161,7 @@ def _problem(bad: BaseException) -> Problem:
         told = command_end.unreadable(bad)
     else:
         told = command_end.unexpected(cast("Exception", bad), "sealift")
-    return records.problem_of(told, final=not isinstance(told, FailedError))
+    return problem_of(told, final=not isinstance(told, FailedError))
 
 
 if __name__ == "__main__":

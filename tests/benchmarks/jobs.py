@@ -29,7 +29,16 @@ from tests.benchmarks.figures import Absent, Claim, Figure, Line
 from tests.benchmarks.organisations import BIN
 from tests.benchmarks.racing import FailedError, tell
 from tests.forked_workers import forked_workers
-from tests.registry.hub_fixture import MODEL, STEWARDS, TARGET, TEAM, Acme, quiet, secrets, version
+from tests.registry.hub_fixture import (
+    MODEL,
+    STEWARDS,
+    TARGET,
+    TEAM,
+    Acme,
+    secrets,
+    taken_in,
+    version,
+)
 
 JOBS, QUICK_JOBS = 200, 12
 TOGETHER = 1.7
@@ -85,7 +94,7 @@ def _hub(folder: Path, count: int) -> Path:
         goldens = models.tiny_goldens(folder / "goldens.npz", 1)
         for seed in range(1, count + 1):
             source = OnnxSource(models.tiny_onnx(folder / "tiny.onnx", seed))
-            acme.app.intake.ingest(source, ModelRef.parse(MODEL), "tester", goldens, quiet)
+            taken_in(acme.app, source, ModelRef.parse(MODEL), goldens)
     acme.close()
     return folder
 

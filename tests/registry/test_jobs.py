@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert
 from sealift_registry.jobs import logged_jobs, records, tables
 from sealift_registry.jobs.job import MOST_ATTEMPTS, Job, Problem, parse_job
 from sealift_registry.jobs.plain import FOLDER, in_foreground
+from sealift_registry.jobs.problems import problem_of
 from sealift_registry.jobs.records import EndedError, SupersededError, Wanted
 from sealift_registry.jobs.steps import Made, product
 from sealift_registry.storage.host import Host
@@ -133,7 +134,7 @@ def test_g3_03_a_job_whose_process_dies_each_time_is_set_aside(hub: Hub) -> None
 
 
 def test_g3_03_an_error_is_kept_with_the_exit_code_of_its_command(hub: Hub) -> None:
-    problem = records.problem_of(NotFoundError("no-version", "There is none."), final=True)
+    problem = problem_of(NotFoundError("no-version", "There is none."), final=True)
     assert shape.read(Problem, shape.write(problem), what="it") == problem
     assert problem.exit_code == 3
 

@@ -37,6 +37,7 @@ from sealift_registry.jobs.job import (
     Setback,
     job_id,
 )
+from sealift_registry.jobs.problems import died_each_time, problem_of
 from sealift_registry.jobs.steps import Made
 from sealift_registry.storage.host import Host
 from sealift_registry.trust import signed_log
@@ -286,7 +287,7 @@ def begin(hub: Hub, number: int, worker: str, here: Host) -> Attempt:
             made = replace(made, number=len(attempts(connection, number)) + 1)
             connection.execute(insert(tables.job_attempt).values(**vars(made)))
             return made
-    finish(hub, number, "set-aside", problem=_died(number), attempt=None)
+    finish(hub, number, "set-aside", problem=died_each_time(number), attempt=None)
     raise ended(number)
 
 
@@ -444,11 +445,6 @@ def check_may_record(connection: Connection, attempt: Attempt) -> None:
     )
 
 
-def problem_of(bad: SealiftError, *, final: bool) -> Problem:
-    """An error as it is kept."""
-    return Problem(bad.code, bad.what, bad.subject, bad.advice, final, bad.exit_code)
-
-
 def ended(number: int) -> EndedError:
     """The error for a job that has ended."""
     name = job_id(number)
@@ -493,17 +489,3 @@ def _check_logged(
         lambda _, data: data.get("job") == name and data.get(member) == digest,
     ):
         raise signed_log.not_logged(f"the job {name}", row)
-
-
-def _died(number: int) -> Problem:
-    """What to say of a job whose attempts all ended, the last one without a word."""
-    name = job_id(number)
-    return Problem(
-        code="job-set-aside",
-        what=f"It was begun {MOST_ATTEMPTS} times, and the process at work at it ended without an "
-        "answer.",
-        subject=name,
-        next="Look into the log files of the workers: memory that ran out is the usual reason. "
-        f"Then: sealift job retry {name}",
-        final=True,
-    )
