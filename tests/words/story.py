@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sealift_registry.cli.run import run as run_hub
+from sealift_registry.jobs import records
+from sealift_registry.jobs.job import Problem
+from sealift_registry.storage.host import Host
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import documents, publishing, roles, shape
 from sealift_signing.documents import Recall, RecallList, Withdrawal
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import moment, sentence
 from sealift_sync.cli.run import run as run_site
 from tests import models
 from tests.desk import days as commands
@@ -30,7 +33,8 @@ SHOWN = [
     *(("show", what) for what in (f"{MODEL}/1", f"{MODEL}/2", "P-1", "P-2", SITE)),
     *(("show", f"{SITE}-{number:06}") for number in (1, 2, 3)),
     *(("list", kind) for kind in ("versions", "promotions", "sites", "hardware-targets")),
-    *(("team", "list"), ("next",), ("fingerprint",)),
+    *(("team", "list"), ("next",), ("fingerprint",), ("job", "list")),
+    *(("job", "show", f"J-{number}") for number in (1, 2, 3)),
     *(("audit", "list"), ("audit", "verify"), ("audit", "fsck")),
 ]
 """What only shows, at the hub."""
@@ -120,6 +124,7 @@ class Story:
         self.team()
         if whole:
             self.intake()
+        self.jobs()
         self.promotion()
         self.delivery()
         self.home()
@@ -155,6 +160,27 @@ class Story:
             self.hub("ingest", "onnx", str(path), "--as", name, *given, code=None)
             self.hub("convert", f"{name}/1", "--for", TARGET, code=None)
             self.hub("show", f"{name}/1", code=None)
+
+    def jobs(self) -> None:
+        """What was asked for by whom, tried where, and ended: with hostile words in every text."""
+        acme, words = self.days.acme, self.words
+        by, here = words("JobOrder.asked_by"), Host("0" * 32, sentence(words("JobEnd.host_name")))
+        what, subject, then = (words(f"Problem.{one}") for one in ("what", "subject", "next"))
+        wrong = Problem("no", what, subject, then, final=False)
+        version = {"version": words("ConvertArguments.version"), "hardware_target": TARGET}
+        taken = {one: words(f"IngestArguments.{one}") for one in ("model", "onnx", "goldens")}
+        other = {words("JobOrder.arguments"): words("JobOrder.arguments")}
+        wanted = (
+            records.Wanted("convert", version),
+            records.Wanted("ingest", taken, host=here),
+            records.Wanted("other", other),
+        )
+        for one in wanted:
+            job = records.ask(acme.app.hub, one, by)
+            attempt = records.begin(acme.app.hub, job.number, "w", here)
+            records.set_back(acme.app.hub, attempt, wrong)
+        records.finish(acme.app.hub, 2, "cancelled", attempt=None, by=by)
+        acme.close()
 
     def promotion(self) -> None:
         said, approve = ("--reason", self.reason), ("approve", "P-2", "--meaning", self.meaning)

@@ -30,8 +30,14 @@ COMPARED = {name for names in (*LOOKS, *BUILDS) for name in names}
 """What must be as it was written, or nothing goes on; exchanged where somebody only looks."""
 REMEMBERED = {"SignedOnce.act", "SignedOnce.name", "KnownRole.source"}
 """What a memory holds it wrote itself."""
-TYPED = {"GoneBack.reason", "Retired.reason", "OrganisationMemory.name"}
-"""What is hostile as it is written: by who types it, or as the policy says it."""
+TYPED = {
+    *("GoneBack.reason", "Retired.reason", "OrganisationMemory.name"),
+    *("ConvertArguments.version", "IngestArguments.model", "JobOrder.arguments"),
+    *("IngestArguments.goldens", "IngestArguments.onnx", "JobOrder.asked_by"),
+    *("JobOrder.host", "JobOrder.host_name", "JobEnd.by", "JobEnd.host_name"),
+    *("JobEnd.software", "Problem.subject", "Problem.what", "Problem.next"),
+}
+"""What is hostile as it is written: by who types it, as the policy says it, or in jobs."""
 SETTINGS = {
     *(f"HardwareTarget.{name}" for name in ("arch", "execution_provider", "cpu_features")),
     *(f"HardwareTarget.{name}" for name in ("description", "runtime_version")),

@@ -74,7 +74,7 @@ def job_list(
     """
     from sealift_registry.catalog.pages import PagePlace
     from sealift_registry.cli.shown.job import in_seconds, job_data, state_words, took
-    from sealift_registry.views.jobs import JobFilter, about
+    from sealift_registry.views.jobs import LONGEST_TOLD, JobFilter, about
 
     wanted = JobFilter(states, kind, queue, user() if mine else None)  # type: ignore[arg-type]  # click has checked it
     place, now = PagePlace(limit, beyond, not oldest_first), session.app.hub.now()
@@ -88,7 +88,7 @@ def job_list(
             one.job.order.kind,
             about(one.job.order),
             one.job.order.queue,
-            one.job.order.asked_by,
+            word(one.job.order.asked_by, LONGEST_TOLD),
             in_seconds(one.job.order.asked),
             took(one, now),
         )

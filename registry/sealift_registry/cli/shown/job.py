@@ -10,7 +10,7 @@ from sealift_registry.jobs.engine import Standing
 from sealift_registry.jobs.job import Attempt, Job, JobEnd, JobOrder, Problem, Setback, job_id
 from sealift_registry.views.jobs import JobView, Reason, Waits, about
 from sealift_signing import shape
-from sealift_signing.drawing import pasted, word
+from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.vocabulary import counted
 from sealift_sync import pace
 
@@ -71,7 +71,7 @@ def waits_lines(job: Job, waits: Waits, setback: Setback | None = None) -> list[
     order, host = job.order, word(job.order.host_name or "")
     before = counted(waits.before, "job")
     come = "comes" if waits.before == 1 else "come"
-    why = "" if setback is None else f": {setback.problem.what}"
+    why = "" if setback is None else f": {drawn(setback.problem.what)}"
     where = word(waits.worker.host_name) if waits.worker else ""
     said: Mapping[Reason, Sequence[str]] = {
         "pause": [f"It failed, and is tried again from {waits.until} on{why}"],
@@ -129,7 +129,7 @@ def _became(view: JobView, attempt: Attempt) -> str:
     """What became of an attempt."""
     back = next((one for one in view.setbacks if one.attempt == attempt.number), None)
     if back is not None:
-        return f"{back.problem.code}: {back.problem.what}"
+        return f"{back.problem.code}: {drawn(back.problem.what)}"  # no entry of the log has it
     if view.end is not None and view.end.attempt == attempt.number:
         return view.end.outcome.replace("-", " ")
     if attempt is not view.attempts[-1]:
