@@ -192,10 +192,12 @@ def make_dvc_repository(
     return DvcRepository(repository, remote, commit)
 
 
-def add_tag(repository: Path, name: str, *, annotated: bool = True) -> None:
-    """Tag the current commit."""
+def add_tag(repository: Path, name: str, *, annotated: bool = True, at: str = "") -> None:
+    """Tag the current commit; `at` a time as Git writes it, where it matters which one."""
     kind = ("-a", "-m", name) if annotated else ()
-    _run("git", *GIT_WHO, "tag", *kind, name, cwd=repository)
+    when = {"GIT_COMMITTER_DATE": at} if at else {}
+    command = ("git", *GIT_WHO, "tag", *kind, name)
+    _run(*command, cwd=repository, environment={**os.environ, **when})
 
 
 @pytest.fixture(scope="session")

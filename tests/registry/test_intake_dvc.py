@@ -20,6 +20,9 @@ from sealift_registry.intake.source import SourceRecord
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
 from tests.sources import DvcRepository, add_tag
 
+IN_ONE_SECOND = "2037-01-02T03:04:05Z"
+"""Later than what the fixture made; within one of Git's seconds, counts say which is later."""
+
 
 def silent(_path: str, _done: int, _total: int) -> None: ...
 
@@ -272,9 +275,9 @@ def test_a_stage_is_the_last_tag_that_gave_it(
     (mine.path / "params.yaml").write_text("depth: 4\n")
     _commit(mine)
     for tag in ("digits@v1.9.0", "digits@v1.10.0", "digits#prod#2", "digits#prod!#3"):
-        add_tag(mine.path, tag)
+        add_tag(mine.path, tag, at=IN_ONE_SECOND)
     for tag in ("digits#prod#10", "digits@v2.0.0", "digits@v2.0.0!", "digits#prod#9"):
-        add_tag(mine.path, tag)
+        add_tag(mine.path, tag, at=IN_ONE_SECOND)
     add_tag(mine.path, "digits@v3.0.0", annotated=False)
     request = {"shown": "it", "artifact": "digits"}
     url = str(mine.path)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from sealift_registry.catalog import filed, logged, tables
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
+from sealift_registry.trust import signed_log
 from sealift_signing import statements
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import stage_of
@@ -148,16 +149,24 @@ class Catalog:
     def next_number(self, model: ModelRef) -> int:
         """The number that the next version of `model` gets.
 
+        No number is given twice: the log keeps those whose rows are not there any more.
+
         Raises:
             RefusedError: the newest version is not the one that the log says was taken in last.
+            FailedError: the log is not the one that was signed.
         """
         t = tables.model_version
         query = select(func.max(t.c.number)).where(t.c.team == model.team, t.c.model == model.model)
-        newest = self._connection.execute(query).scalar()
-        if newest is None:
-            return 1
-        logged.check_newest(self._connection, model, newest)
-        return int(newest) + 1
+        newest = int(self._connection.execute(query).scalar() or 0)
+        last = logged.last_version(self._connection, model)
+        signed_log.check_last(
+            last,
+            newest,
+            lambda number: f"the version {VersionRef(model.team, model.model, number)}",
+            f"model_version WHERE team = '{model.team}' AND model = '{model.model}' AND "
+            f"number = {newest}",
+        )
+        return last + 1
 
     def aliases(self, ref: VersionRef) -> list[str]:
         """Under which names of its source the version was asked for."""
@@ -320,13 +329,19 @@ class Catalog:
         """The number that the next promotion gets.
 
         Raises:
-            RefusedError: the newest promotion is not one that the log says was asked for.
+            RefusedError: the newest promotion is not the one that the log says was asked for last.
+            FailedError: the log is not the one that was signed.
         """
-        newest = self._connection.execute(select(func.max(tables.promotion.c.number))).scalar()
-        if newest is None:
-            return 1
-        logged.check_newest_promotion(self._connection, newest)
-        return int(newest) + 1
+        query = select(func.max(tables.promotion.c.number))
+        newest = int(self._connection.execute(query).scalar() or 0)
+        last = logged.last_promotion(self._connection)
+        signed_log.check_last(
+            last,
+            newest,
+            lambda number: f"the promotion {promotion_id(number)}",
+            f"promotion WHERE number = {newest}",
+        )
+        return last + 1
 
     def approvals(self, promotion: int) -> list[Signed[Approval]]:
         """The approvals of a promotion, oldest first, counted or not.

@@ -7,10 +7,13 @@ compares every one of them.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import Connection
 
-from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
+from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
 from sealift_registry.trust import signed_log
+from sealift_signing.errors import UsageError
 
 INGESTED = "version.ingested"
 SEEN_AGAIN = "version.seen-again"
@@ -19,29 +22,35 @@ REQUESTED = "promotion.requested"
 GOLDENS = "goldens"
 
 
-def check_newest(connection: Connection, model: ModelRef, number: int) -> None:
-    """Check that the newest version of `model` is one that was taken in.
+def last_version(connection: Connection, model: ModelRef) -> int:
+    """The number of the version of `model` that was taken in last, by the log; 0 if none was.
 
     Raises:
-        RefusedError: the log does not say so.
         FailedError: the log is not the one that was signed.
     """
-    name = str(VersionRef(model.team, model.model, number))
-    where = f"team = '{model.team}' AND model = '{model.model}' AND number = {number}"
-    row = f"model_version WHERE {where}"
-    signed_log.check(connection, INGESTED, ("version", name), ("model", str(model)), row)
+
+    def number(data: signed_log.Data) -> int | None:
+        with suppress(UsageError):
+            ref = VersionRef.parse(str(data.get("version")))
+            return ref.number if ref.of == model else None
+        return None
+
+    return signed_log.last_number(connection, INGESTED, ("model", str(model)), number)
 
 
-def check_newest_promotion(connection: Connection, number: int) -> None:
-    """Check that the newest promotion is one that was asked for.
+def last_promotion(connection: Connection) -> int:
+    """The number of the promotion that was asked for last, by the log; 0 if none was.
 
     Raises:
-        RefusedError: the log does not say so.
         FailedError: the log is not the one that was signed.
     """
-    name = promotion_id(number)
-    row = f"promotion WHERE number = {number}"
-    signed_log.check(connection, REQUESTED, ("promotion", name), ("promotion", name), row)
+
+    def number(data: signed_log.Data) -> int | None:
+        with suppress(UsageError):
+            return parse_promotion(str(data.get("promotion")))
+        return None
+
+    return signed_log.last_number(connection, REQUESTED, None, number)
 
 
 def check_goldens(connection: Connection, ref: VersionRef, turn: int, digest: str) -> None:

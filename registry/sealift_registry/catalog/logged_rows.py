@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Table, select
 
 from sealift_registry.catalog import tables
-from sealift_registry.catalog.logged import BUILT, GOLDENS, INGESTED, SEEN_AGAIN
-from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.catalog.logged import BUILT, GOLDENS, INGESTED, REQUESTED, SEEN_AGAIN
+from sealift_registry.catalog.reference import VersionRef, promotion_id
 from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust import signed_log
 from sealift_signing.drawing import word
@@ -46,6 +46,8 @@ class _Logged:
         unnamed: the versions whose first goldens no entry names: they were taken in before any did.
         aliases: those that each got after it was taken in.
         forms: the artifacts, by their paths.
+        promotions: the request of each, by its name.
+        twice: what has a name that was given before.
     """
 
     versions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -53,6 +55,8 @@ class _Logged:
     unnamed: set[str] = field(default_factory=set)
     aliases: dict[str, set[str]] = field(default_factory=dict)
     forms: dict[str, _Form] = field(default_factory=dict)
+    promotions: dict[str, Any] = field(default_factory=dict)
+    twice: list[str] = field(default_factory=list)
 
     def add(self, entry: Entry) -> None:
         """Take in what the next entry says."""
@@ -60,8 +64,12 @@ class _Logged:
         if entry.type == BUILT:
             self.forms[data["artifact"]] = _Form(data["sha256"], data.get("recipe"))
             return
+        if entry.type == REQUESTED:
+            self._add_promotion(data)
+            return
         name = data["version"]
         if entry.type == INGESTED:
+            self.twice += [f"The version {word(name)} was taken in"] * (name in self.versions)
             self.versions[name] = data
             self.forms[str(VersionRef.parse(name).path(SOURCE))] = _Form(data.get("artifact"))
             if GOLDENS not in data:
@@ -70,6 +78,11 @@ class _Logged:
             self.aliases.setdefault(name, set()).update(data["aliases"])
         if data.get(GOLDENS):
             self.goldens.setdefault(name, []).append(data[GOLDENS])
+
+    def _add_promotion(self, data: Mapping[str, Any]) -> None:
+        name = data["promotion"]
+        self.twice += [f"The promotion {word(name)} was asked for"] * (name in self.promotions)
+        self.promotions[name] = data["request"]
 
 
 def check(connection: Connection, identity: Identity) -> Iterator[LogFault]:
@@ -82,6 +95,7 @@ def check(connection: Connection, identity: Identity) -> Iterator[LogFault]:
         tables.version_alias: partial(_aliases, said, aliases),
         tables.goldens: partial(_goldens, said),
         tables.artifact: partial(_artifacts, said),
+        tables.promotion: partial(_promotions, said),
     }
     for table, one in parts.items():
         yield from apart(f"The rows of {table.name}", one(_rows(connection, table)))
@@ -89,9 +103,10 @@ def check(connection: Connection, identity: Identity) -> Iterator[LogFault]:
 
 def _read(connection: Connection, said: _Logged) -> Iterator[LogFault]:
     """Put what entries say into `said`, the oldest first."""
-    for entry in signed_log.oldest_first(connection, INGESTED, SEEN_AGAIN, BUILT):
+    for entry in signed_log.oldest_first(connection, INGESTED, SEEN_AGAIN, BUILT, REQUESTED):
         said.add(entry)
-    yield from ()
+    for what in said.twice:
+        yield LogFault("number-given-twice", f"{what} twice, by the log.", None)
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[AnyRow]:
@@ -188,6 +203,20 @@ def _artifacts(said: _Logged, rows: Iterator[AnyRow]) -> Iterator[LogFault]:
             yield _otherwise(f"the artifact {word(row.path)}")
     for path in sorted(missing):
         yield _missing(f"The artifact {word(path)}")
+
+
+def _promotions(said: _Logged, rows: Iterator[AnyRow]) -> Iterator[LogFault]:
+    """Each promotion was asked for by the request that its row names."""
+    missing = set(said.promotions)
+    for row in rows:
+        name = promotion_id(row.number)
+        missing.discard(name)
+        if name not in said.promotions:
+            yield _unknown(f"The promotion {name}")
+        elif said.promotions[name] != row.request:
+            yield _otherwise(f"the promotion {name}")
+    for name in sorted(missing):
+        yield _missing(f"The promotion {word(name)}")
 
 
 def _unknown(what: str) -> LogFault:

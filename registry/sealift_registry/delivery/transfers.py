@@ -134,24 +134,38 @@ def next_id(connection: Connection, site: EnrolledSite) -> tuple[int, str]:
     """The number of the transfer to the site that is begun next, and its name.
 
     Raises:
-        RefusedError: the newest one is not one that the log says was begun.
+        RefusedError: the newest one is not the one that the log says was begun last.
         FailedError: the log is not the one that was signed.
     """
-    last = newest(connection, site)
-    if last is not None:
-        named = ("transfer", last.id)
-        signed_log.check(connection, BEGUN, named, named, f"transfer WHERE id = '{last.id}'")
-    number = last.number + 1 if last else 1
-    return number, layout.transfer_id(site.id, number)
+
+    def given(data: signed_log.Data) -> int | None:
+        name = str(data.get("transfer"))
+        number = name.rpartition("-")[2]
+        if number.isdecimal() and layout.transfer_id(site.id, int(number)) == name:
+            return int(number)
+        return None
+
+    stored = newest(connection, site)
+    last = signed_log.last_number(connection, BEGUN, ("site", site.id), given)
+    signed_log.check_last(
+        last,
+        stored.number if stored else 0,
+        lambda number: f"the transfer {layout.transfer_id(site.id, number)}",
+        f"transfer WHERE id = '{stored.id if stored else ''}'",
+    )
+    return last + 1, layout.transfer_id(site.id, last + 1)
 
 
 def not_begun(connection: Connection) -> Iterator[LogFault]:
     """A transfer that the log knows nothing of, and one that it says was begun and has no row."""
     t = tables.transfer
-    begun = {
-        one.data.get("transfer"): (one.site, one.data.get("enrolment"))
-        for one in signed_log.oldest_first(connection, BEGUN)
-    }
+    begun: dict[Any, tuple[str | None, Any]] = {}
+    for one in signed_log.oldest_first(connection, BEGUN):
+        name = one.data.get("transfer")
+        if name in begun:
+            what = f"The transfer {word(str(name))} was begun twice, by the log."
+            yield LogFault("number-given-twice", what, None)
+        begun[name] = (one.site, one.data.get("enrolment"))
     for row in all_rows(connection, select(t).order_by(t.c.site, t.c.number)):
         said = begun.pop(row.id, None)
         named = layout.transfer_id(row.site, row.number)

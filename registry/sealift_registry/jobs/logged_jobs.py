@@ -16,11 +16,13 @@ from sealift_registry.jobs.job import job_id
 from sealift_registry.jobs.records import ASKED, ENDED
 from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust import signed_log
+from sealift_signing.drawing import word
 from sealift_signing.transparency.verdict import LogFault
 
 
 def not_logged(connection: Connection) -> Iterator[LogFault]:
     """A job that nobody asked for, and one that did not end as its row says."""
+    yield from _asked_twice(connection)
     orders, ends = (
         {(one.data.get("job"), one.data.get(name)) for one in logged}
         for name, logged in (
@@ -39,3 +41,13 @@ def not_logged(connection: Connection) -> Iterator[LogFault]:
         if (name, sha256(bytes(row.body)).hexdigest()) not in ends:
             what = f"The database says that {name} has ended, and no entry of the log says"
             yield LogFault("row-not-logged", f"{what} that it ended so.", None)
+
+
+def _asked_twice(connection: Connection) -> Iterator[LogFault]:
+    seen = set()
+    for one in signed_log.oldest_first(connection, ASKED):
+        name = str(one.data.get("job"))
+        if name in seen:
+            what = f"The job {word(name)} was asked for twice, by the log."
+            yield LogFault("number-given-twice", what, None)
+        seen.add(name)

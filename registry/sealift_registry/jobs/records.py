@@ -36,6 +36,7 @@ from sealift_registry.jobs.job import (
     Problem,
     Setback,
     job_id,
+    parse_job,
 )
 from sealift_registry.jobs.problems import died_each_time, problem_of
 from sealift_registry.jobs.steps import Made
@@ -462,15 +463,19 @@ def _check_not_ended(connection: Connection, number: int) -> None:
 
 
 def _newest(connection: Connection) -> int:
-    """The number of the newest job, which the log knows as well; 0 where there is none yet.
+    """The number of the newest job, by its row or by the log; 0 where there is none yet.
+
+    Rows of old jobs go, and no name is given twice.
 
     Raises:
-        RefusedError: the log does not know it.
+        RefusedError: there is a row that the log does not know.
+        FailedError: the log is not the one that was signed.
     """
     number: int = connection.execute(select(func.max(tables.job.c.number))).scalar() or 0
     if number:
         asked(connection, number)
-    return number
+    last = signed_log.last_number(connection, ASKED, None, lambda one: parse_job(str(one["job"])))
+    return max(number, last)
 
 
 def _check_logged(

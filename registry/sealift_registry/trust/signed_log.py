@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from sealift_registry.audit import edge, pending
+from sealift_registry.audit.stored_hashes import damaged
 from sealift_registry.audit.tables import log_entry, log_term
 from sealift_registry.storage.queries import all_rows, holds
 from sealift_registry.trust import whereabouts
@@ -21,6 +22,10 @@ from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.transparency.entry import Entry, Term, read_entry
 from sealift_signing.transparency.growth import LogRow
 
+_WHOLE = (
+    "Somebody changed the database, or it is damaged. See all that is wrong with it with: "
+    "sealift audit fsck; then restore it from a backup."
+)
 Data = Mapping[str, Any]
 """The particulars of an entry."""
 
@@ -37,16 +42,17 @@ def signed(connection: Connection) -> edge.Edge:
 def newest(
     connection: Connection,
     types: tuple[str, ...],
-    term: tuple[str, str],
+    term: tuple[str, str] | None,
     speaks: Callable[[str, Data], bool],
 ) -> tuple[str, Data] | None:
     """The newest entry of these types that `speaks` is true of: its type, and what it says.
 
-    `term` finds it: what an entry says is asked of the entry alone. One that is written by the very
-    commit that this is asked in counts as well (`audit.pending`).
+    `term` finds it, or else its type: what an entry says is asked of the entry alone. One that is
+    written by the very commit that this is asked in counts as well (`audit.pending`). Those that
+    are passed over are looked at, too: whoever spoils the newest has the one before it speak.
 
     Raises:
-        FailedError: it is not the one that was signed, or the log is not.
+        FailedError: it is not the one that was signed, or a newer one is not, or the log is not.
     """
     found = newest_entry(connection, types, term, speaks)
     return (
@@ -57,23 +63,71 @@ def newest(
 def newest_entry(
     connection: Connection,
     types: tuple[str, ...],
-    term: tuple[str, str],
+    term: tuple[str, str] | None,
     speaks: Callable[[str, Data], bool],
 ) -> Entry | None:
     """As `newest`: the whole entry.
 
     Raises:
-        FailedError: it is not the one that was signed, or the log is not.
+        FailedError: as `newest`.
     """
     for one in reversed(pending.entries(connection)):
         if one.type in types and speaks(one.type, one.data):
             return one
     end = signed(connection)
-    for row, entry in _entries(connection, end.size, types, term):
+    for row in _rows(connection, end.size, types, term, newest_first=True):
+        entry = edge.included(connection, end, row)
+        if entry.type not in types or not isinstance(entry.data, Mapping):
+            raise damaged(f"entry {row.seq} is listed as what it is not")
         if speaks(entry.type, entry.data):
-            edge.included(connection, end, row)
             return entry
     return None
+
+
+def last_number(
+    connection: Connection,
+    kind: str,
+    term: tuple[str, str] | None,
+    number: Callable[[Data], int | None],
+) -> int:
+    """The number that an entry of `kind` gave last; 0 where none gave any.
+
+    It is given once for ever: rows may go, and what people signed of its name does not.
+
+    Args:
+        connection: of one state of the hub.
+        kind: of the entries.
+        term: finds those that count together, where not all of that kind do.
+        number: what an entry gave, None where that is of others.
+
+    Raises:
+        FailedError: as `newest`.
+    """
+    found = newest(connection, (kind,), term, lambda _, data: number(data) is not None)
+    return 0 if found is None else number(found[1]) or 0
+
+
+def check_last(logged: int, stored: int, what: Callable[[int], str], row: str) -> None:
+    """Check that the newest number by the log is that of the newest row; else none is next.
+
+    Args:
+        logged: by the log, 0 where it says none.
+        stored: by the rows, 0 where there is none.
+        what: what a number is of, in words.
+        row: where the newest row is in the database.
+
+    Raises:
+        RefusedError: they differ.
+    """
+    if stored > logged:
+        raise not_logged(what(stored), row)
+    if stored < logged:
+        raise RefusedError(
+            "row-missing",
+            f"The log says that there is {what(logged)}, and the database does not have it.",
+            subject=row.partition(" ")[0],
+            next_step=_WHOLE,
+        )
 
 
 def entries(connection: Connection, *types: str) -> Iterator[edge.Under]:
@@ -121,8 +175,11 @@ def oldest_first(connection: Connection, *types: str) -> Iterator[Entry]:
     Raises:
         FailedError: the log is not the one that was signed.
     """
-    for _, entry in _entries(connection, signed(connection).size, types, None):
-        yield entry
+    for row in _rows(connection, signed(connection).size, types, None, newest_first=False):
+        with suppress(SealiftError):  # the check of the log names it
+            entry = read_entry(row.body)
+            if entry.type in types and isinstance(entry.data, Mapping):
+                yield entry
 
 
 def check(
@@ -163,25 +220,24 @@ def not_logged(what: str, row: str) -> RefusedError:
         "row-not-logged",
         f"The database has {what}, and the log says otherwise.",
         subject=row,
-        next_step="Somebody changed the database, or it is damaged. See all that is wrong with it "
-        "with: sealift audit fsck; then restore it from a backup.",
+        next_step=_WHOLE,
     )
 
 
-def _entries(
-    connection: Connection, size: int, types: tuple[str, ...], term: tuple[str, str] | None
-) -> Iterator[tuple[LogRow, Entry]]:
-    """Those of the first `size` that can be read: with a term the newest first, else the last."""
+def _rows(
+    connection: Connection,
+    size: int,
+    types: tuple[str, ...],
+    term: tuple[str, str] | None,
+    *,
+    newest_first: bool,
+) -> Iterator[LogRow]:
+    """Those of the first `size` entries that are listed so."""
     e, t = log_entry.c, log_term.c
     query = select(e.seq, e.leaf, e.body).where(e.type.in_(types), e.seq >= 0, e.seq < size)
-    if term is None:
-        query = query.order_by(e.seq)
-    else:
+    seq = e.seq
+    if term is not None:
         query = query.join(log_term, t.seq == e.seq).where(t.kind == term[0], t.value == term[1])
-        query = query.order_by(t.seq.desc())
-    for found in all_rows(connection, query):
-        row = LogRow(found.seq, bytes(found.leaf), bytes(found.body))
-        with suppress(SealiftError):  # the check of the log names it
-            entry = read_entry(row.body)
-            if entry.type in types and isinstance(entry.data, Mapping):
-                yield row, entry
+        seq = t.seq
+    for one in all_rows(connection, query.order_by(seq.desc() if newest_first else seq)):
+        yield LogRow(one.seq, bytes(one.leaf), bytes(one.body))
