@@ -14,8 +14,7 @@ import pytest
 
 from sealift_registry.cli import group
 from sealift_registry.cli import run as hub
-from sealift_registry.cli.drafts import draft_path
-from sealift_registry.cli.signing import Signing
+from sealift_registry.trust.draft_files import file_name
 from sealift_signing.acts.material import Ask
 from sealift_signing.desk.cli import run as desk
 from sealift_signing.desk.cli.group import sign
@@ -118,8 +117,7 @@ CARRIED = [("assign", "plant-7", "vision/digits/3"), ("transfer", "plant-7-00000
 @pytest.mark.parametrize("act", CARRIED)
 def test_the_page_names_the_files_as_they_are_called(act: tuple[str, ...]) -> None:
     page = (ROOT / "docs" / "how-to" / "carry-a-disk.md").read_text("utf-8")
-    how = Signing((), at_hub=False, draft="", over=(), confirm=())
-    draft = draft_path(Ask(act[0], act[1:], {}), how)
+    draft = Path(file_name(Ask(act[0], act[1:], {})))
     assert f"sealift submit {draft.stem}.dispatcher-1.signed" in page
 
 

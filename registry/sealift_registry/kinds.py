@@ -20,14 +20,15 @@ from sealift_registry.intake.mlflow_source import MlflowSource
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.jobs import plain
 from sealift_registry.jobs.job import ORDINARY
-from sealift_registry.jobs.records import Wanted
+from sealift_registry.jobs.records import Wanted, said_before
 from sealift_registry.jobs.steps import Made, Steps
 from sealift_registry.storage.host import Host, this_host
+from sealift_registry.trust.signed_log import Data
 from sealift_signing import locks, shape
 from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError
 from sealift_signing.shape import Dataclass
-from sealift_signing.vocabulary import Name, Sentence
+from sealift_signing.vocabulary import Name, Sentence, site_of
 
 if TYPE_CHECKING:
     from sealift_registry.app import App
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sealift_registry.intake.ingest import Ingested
     from sealift_registry.intake.source import Source
     from sealift_registry.workers.channel import Progress
+    from sealift_sync.durable import BeginPhase
 
 HOUR = 60 * 60
 
@@ -253,5 +255,115 @@ def _this_host(app: App) -> Host:
         return this_host(home.root)
 
 
-KINDS: Mapping[str, Kind[Any]] = {one.name: one for one in (CONVERT, INGEST)}
+# ---------------------------------------------------------------------- export
+
+
+@dataclass(frozen=True)
+class ExportArguments:
+    """What a bundle is written with, and left on its medium to be signed for.
+
+    Attributes:
+        site: whom it is for.
+        medium: the path of its top folder.
+        draft: the file of the draft; in a folder that is there, one with a name of its own.
+        full: nothing is left out.
+        any_software: whatever the site said of its software.
+        anew: no earlier transfer is gone on with.
+    """
+
+    site: Name
+    medium: str
+    draft: str
+    full: bool
+    any_software: bool
+    anew: bool
+
+
+def draft_export(app: App, asked: ExportArguments, begin_phase: BeginPhase) -> Made:
+    """Write a bundle but for its signature, and the draft of that; the bundle, if it was signed.
+
+    Raises:
+        UsageError: something else is where the draft is to be.
+        SealiftError: as `Exports.draft`.
+    """
+    from sealift_registry.delivery.export_answers import exported_data, waiting_data
+    from sealift_registry.delivery.exports import Exported
+    from sealift_registry.delivery.transfer_statement import ask_of
+    from sealift_registry.trust.draft_files import check_free, file_name, write_file
+
+    medium, path = Path(asked.medium), Path(asked.draft)
+    if not path.is_dir():
+        check_free(path)  # before hours of writing
+    made = app.exports.draft(
+        asked.site,
+        medium,
+        begin_phase,
+        full=asked.full,
+        any_software=asked.any_software,
+        anew=asked.anew,
+    )
+    if isinstance(made, Exported):
+        return exported_data(made)
+    ask = ask_of(made.draft)
+    file = path / file_name(ask) if path.is_dir() else path
+    draft = write_file(app.hub, made.draft, ask, file)
+    return {**draft, "bundle": waiting_data(made, medium)}
+
+
+def _export(app: App, asked: ExportArguments, _actor: str, steps: Steps) -> Made:
+    from sealift_registry.delivery.transfers import BEGUN
+
+    def begin_phase(name: str, total: int) -> Callable[[int], None]:
+        done = 0
+
+        def told(more: int) -> None:
+            nonlocal done
+            done += more
+            steps.progress(name, done, total)
+
+        told(0)
+        return told
+
+    def begun(said: Data) -> bool:
+        return site_of(str(said["transfer"])) == asked.site
+
+    with app.hub.reading() as connection:
+        again = said_before(app.hub, connection, (BEGUN,), begun)
+    going_on = asked if again is None else replace(asked, anew=False)
+    return steps.step("write", lambda: draft_export(app, going_on, begin_phase))
+
+
+EXPORT = Kind("export", ExportArguments, _export, 24 * HOUR)
+
+
+def export_wanted(app: App, asked: ExportArguments, priority: int = ORDINARY) -> Wanted:
+    """A job that writes a bundle to a medium of this host.
+
+    Raises:
+        NotFoundError: no such site.
+        UsageError: something else is where the draft is to be.
+        FailedError: the medium is not there, or cannot be written.
+    """
+    from sealift_registry.delivery.finishing import survey
+    from sealift_registry.delivery.sites import Sites
+    from sealift_registry.trust.draft_files import check_free
+
+    with app.hub.reading() as connection:
+        site = Sites(connection).get(asked.site).id
+    medium, draft = Path(asked.medium).absolute(), Path(asked.draft).absolute()
+    survey(medium, site)
+    if not draft.is_dir():
+        check_free(draft)
+    asked = replace(asked, medium=str(medium), draft=str(draft))
+    return Wanted(
+        kind=EXPORT.name,
+        arguments=shape.to_json(asked),
+        host=_this_host(app),
+        priority=priority,
+        seconds=EXPORT.seconds,
+        terms={"site": site},
+    )
+
+
+KINDS: Mapping[str, Kind[Any]] = {one.name: one for one in (CONVERT, INGEST, EXPORT)}
 """Every kind that this software does, by its name."""

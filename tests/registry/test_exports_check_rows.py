@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sealift_registry.cli.exporting import of_export
+from sealift_registry.cli.shown.exported import exported_lines
 from sealift_registry.delivery import check_row_files
 from sealift_registry.delivery.assignments import current
+from sealift_registry.delivery.export_answers import exported_data
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.proof.proof_report import named_check_rows
 from sealift_registry.trust.repository import Repository
@@ -20,7 +21,7 @@ from sealift_signing import dsse, features, statements
 from sealift_signing.statements import Transfer
 from sealift_sync.bundle import layout
 from sealift_sync.check_rows import unpack
-from tests.registry.hub_fixture import SITE, TEAM, Acme
+from tests.registry.hub_fixture import SITE, TEAM, Acme, Loose
 from tests.registry.test_letting_rows_out import lets
 from tests.registry.test_proof_check_rows import array
 from tests.registry.test_proof_evidence import parity
@@ -68,8 +69,8 @@ def test_p0_202_nothing_of_them_is_on_a_medium_unless_the_team_said_so(ready: Ac
     there = on(ready.medium)
     assert all(one not in there for one in told)
     assert transfer(made.folder).requires == ()
-    data, lines = of_export(made)
-    words = "\n".join(lines)
+    data: Loose = exported_data(made)
+    words = "\n".join(exported_lines(data))
     assert f"Check rows of 1 artifact stay at home: team {TEAM} does not let them travel." in words
     assert f"sealift team check-rows {TEAM} --travel" in words
     assert data["check_rows"]["files"] == 0
@@ -88,8 +89,8 @@ def test_p0_203_where_it_did_they_are_in_every_bundle(ready: Acme) -> None:
     (listed,) = (one for one in said.files if one.path == path)
     assert (listed.sha256, listed.size) == (digest, len(data))
     assert said.requires == (SPELLED,)
-    told, lines = of_export(made)
-    assert "  Check rows travel: 1 file." in lines
+    told = exported_data(made)
+    assert "  Check rows travel: 1 file." in exported_lines(told)
     assert told["check_rows"] == {"files": 1, "staying": []}
     *_, rows, picture = confidential(ready)
     there = on(ready.medium)
@@ -106,7 +107,7 @@ def test_p0_203_the_same_export_again_is_the_same_transfer(ready: Acme) -> None:
     ready.app.hub.home.blobs.remove(digest_of(ready))
     lost = ready.export()
     assert lost.transfer != first.transfer
-    assert "their file is missing" in "\n".join(of_export(lost)[1])
+    assert "their file is missing" in "\n".join(exported_lines(exported_data(lost)))
 
 
 def test_p0_204_a_site_that_does_not_read_them_is_sent_none(ready: Acme) -> None:
@@ -116,7 +117,7 @@ def test_p0_204_a_site_that_does_not_read_them_is_sent_none(ready: Acme) -> None
     there = on(made.folder)
     assert all(one not in there for one in confidential(ready))
     assert transfer(made.folder).requires == ()
-    words = "\n".join(of_export(made)[1])
+    words = "\n".join(exported_lines(exported_data(made)))
     assert f"stay at home: the software of {SITE} does not read them. Sealift 0.1 does" in words
     assert made.warnings == ()
 

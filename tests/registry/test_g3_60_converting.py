@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -297,3 +300,25 @@ def test_g3_62_a_superseded_attempt_takes_nothing_in(
     with pytest.raises(records.SupersededError):
         work(first, job, steps())
     assert "variant.built" not in ready.types()
+
+
+# ---------------------------------------------------------------------- the command itself
+
+
+KILLED = """
+import os, signal, sys
+from sealift_registry.conversion import building
+building.accept = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+from sealift_registry.cli.run import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def test_g3_63_a_command_killed_between_its_steps_goes_on_when_given_again(
+    ready: Acme, runs: list[str]
+) -> None:
+    given = ["convert", ASKED.version, "--for", TARGET, "--home", str(ready.root)]
+    done = subprocess.run([sys.executable, "-c", KILLED, *given], check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert convert(ready.app)["new"] is True
+    assert runs == [], "it was built by the one that was killed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,17 +12,17 @@ import click
 from sealift_registry.cli import exporting
 from sealift_registry.cli.at_hub import is_solo, signs_here
 from sealift_registry.cli.cards import own_card, read_cards
-from sealift_registry.cli.drafts import check_free, write_draft
+from sealift_registry.cli.detaching import ask, detach_options
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
 from sealift_registry.cli.signing import Signing, carry_out, set_aside_versions, signing_options
 from sealift_registry.cli.terminal import short
-from sealift_signing.drawing import drawn, pasted, word
+from sealift_signing.drawing import drawn, word
+from sealift_signing.errors import UsageError
 from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
     from sealift_registry.trust.submitting import AcceptedSubmission
-    from sealift_signing.errors import UsageError
 
 DISPATCHER = "The dispatcher's key; with it, the command signs here."
 
@@ -173,8 +173,6 @@ def _holds(file: str, data: bytes) -> bool:
 
 
 def _answer_exists(answer: str) -> UsageError:
-    from sealift_signing.errors import UsageError
-
     return UsageError(
         "answer-exists",
         f"{answer} exists already.",
@@ -314,6 +312,7 @@ def unassign(
     help="Begin another transfer, though an earlier one is not finished.",
 )
 @any_software_option
+@detach_options
 @signing_options(DISPATCHER, over=False)
 def export(
     session: Session,
@@ -324,6 +323,7 @@ def export(
     planned: bool,
     begins: bool,
     any_software: bool,
+    detached: int | None,
     how: Signing,
 ) -> None:
     """Write a signed bundle for a site to a medium.
@@ -331,10 +331,20 @@ def export(
     It leaves out what the site has by its last receipt. All of it is read back from the medium
     before it counts as written. An export that was interrupted is gone on with by the same command.
     Without --key the bundle waits there for its transfer.json: a draft is written, and `sealift
-    submit FILE --medium DIR` finishes the bundle once that is signed.
+    submit FILE --medium DIR` finishes the bundle once that is signed. With --detach a worker on
+    this host does so, and a key is never needed.
     """
+    from sealift_registry.cli.shown.exported import exported_lines
+    from sealift_registry.delivery.export_answers import exported_data
+    from sealift_registry.kinds import ExportArguments, draft_export, export_wanted
+
     exports = session.app.exports
     wanted = {"full": full, "any_software": any_software, "anew": begins}
+    if detached is not None:
+        _check_detached(how, planned=planned)
+        draft = ExportArguments(site_id, medium, how.draft or ".", **wanted)
+        ask(session, [export_wanted(session.app, draft, detached)])
+        return
     if planned:
         plan = exports.plan(site_id, Path(medium), **wanted)
         data, lines = exporting.of_plan(plan, medium)
@@ -343,31 +353,37 @@ def export(
             raise plan.misfits[0]
         return
     if not signs_here(session, how, own=True):
-        _draft_export(session, site_id, medium, how, wanted)
+        draft = ExportArguments(site_id, medium, how.draft or ".", **wanted)
+        with session.terminal.phases() as begin_phase:
+            done = draft_export(session.app, draft, begin_phase)
+        session.terminal.answer(
+            "draft" if "bundle" in done else "export", done, exported_lines(done)
+        )
         return
     hand = exporting.at_hub(session, how)
     with session.terminal.phases() as begin_phase:
         made = exports.export(site_id, Path(medium), hand, begin_phase, **wanted)
-    session.terminal.answer("export", *exporting.of_export(made))
+    said = exported_data(made)
+    session.terminal.answer("export", said, exported_lines(said))
 
 
-def _draft_export(
-    session: Session, site_id: str, medium: str, how: Signing, wanted: Mapping[str, bool]
-) -> None:
-    from sealift_registry.delivery.exports import Exported
-    from sealift_registry.delivery.transfer_statement import ask_of
-
-    if how.draft:
-        check_free(Path(how.draft))  # before hours of writing
-    with session.terminal.phases() as begin_phase:
-        made = session.app.exports.draft(site_id, Path(medium), begin_phase, **wanted)
-    if isinstance(made, Exported):
-        session.terminal.answer("export", *exporting.of_export(made))
-        return
-    for line in exporting.of_draft(made, medium):
-        session.terminal.note(line)
-    then = (f"sealift submit FILE --medium {pasted([medium])}",)
-    write_draft(session, made.draft, ask_of(made.draft), how, then=then)
+def _check_detached(how: Signing, *, planned: bool) -> None:
+    """Check that nothing is asked of a job that none does."""
+    if planned:
+        raise UsageError(
+            "plan-detached",
+            "--plan is answered at once, and is no job.",
+            subject="--plan",
+            next_step="Leave --detach out.",
+        )
+    if how.keys or how.at_hub:
+        raise UsageError(
+            "key-in-job",
+            "A job has nobody's key: what it writes waits on the medium to be signed for.",
+            subject="--key" if how.keys else "--at-hub",
+            next_step="Leave --key and --at-hub out. When the job is done, sign the draft that it "
+            "names, and finish the bundle with: sealift submit FILE --medium DIR",
+        )
 
 
 @command(sealift, "receive", example="sealift receive /media/disk")

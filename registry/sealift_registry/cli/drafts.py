@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealift_registry.cli.cards import read_file
-from sealift_signing.drawing import named, pasted, word
+from sealift_signing.drawing import named
 
 if TYPE_CHECKING:
     from sealift_registry.cli.session import Session
@@ -41,98 +40,16 @@ def write_draft(
     Raises:
         UsageError: something else is there.
     """
-    from sealift_signing import drafts
-    from sealift_sync import durable
+    from sealift_registry.cli.shown.draft import draft_lines
+    from sealift_registry.trust.draft_files import file_name, write_file
 
-    path = draft_path(ask, how)
-    durable.write(path.absolute(), drafts.write(made))
-    line = sign_line(ask, str(path), cards)
+    path = Path(how.draft or file_name(ask))
+    data = write_file(session.app.hub, made, ask, path, cards, warnings)
     if how.keys:
         session.terminal.note(
             f"Not opened: {named(how.keys)}. A hub opens nobody's key without --at-hub."
         )
-    who = _who(session, made)
-    lines = [
-        *warnings,
-        f"The draft is written to {word(str(path))}; nothing is signed yet.",
-        f"{who}, where their key is:",
-        f"  {line}",
-        "Then, with all that was signed:",
-        *(f"  {one}" for one in then),
-    ]
-    data = {
-        "act": ask.act,
-        "object": list(ask.object),
-        "draft": str(path),
-        "sign": line,
-        "holders": who,
-        "warnings": list(warnings),
-    }
-    session.terminal.answer("draft", data, lines)
-
-
-def sign_line(ask: Ask, file: str, cards: Sequence[str] = ()) -> str:
-    """The command with which a draft is signed, as it is typed."""
-    words = ["sealift-sign", ask.act, *ask.object, file, *ask.options()]
-    words += [word for card in cards for word in ("--card", card)]
-    return f"{pasted(words)} --key FILE"
-
-
-def _who(session: Session, made: Draft) -> str:
-    """Who signs it, and how many of them."""
-    from sealift_registry.trust.repository import Repository
-    from sealift_signing import drafts, roles
-    from sealift_signing.vocabulary import site_of
-
-    named = [part.name for part in made.parts if part.kind == drafts.ROLE]
-    if made.act == "transfer":
-        named = [roles.site_role(site_of(made.object[0]))]
-    with session.app.hub.reading() as connection:
-        found = Repository(connection).stored
-        for role in named:
-            held = roles.keyholders(found.head(roles.delegator(role)).metadata.signed, role)
-            return f"{held.threshold} of {', '.join(held.people)} sign it"
-    return "Whoever it is of signs it"
-
-
-def draft_path(ask: Ask, how: Signing) -> Path:
-    """Where a draft is written.
-
-    Raises:
-        UsageError: something else is there.
-    """
-    path = Path(how.draft or _name(ask))
-    check_free(path)
-    return path
-
-
-def _name(ask: Ask) -> str:
-    words = "-".join((ask.act, *ask.object))
-    return f"{re.sub(r'[^A-Za-z0-9._=-]+', '-', words)[:100]}.draft"
-
-
-def check_free(path: Path) -> None:
-    """Check that a draft may be written here: over one that nobody signed, and over nothing else.
-
-    Raises:
-        UsageError: something else is there.
-    """
-    from sealift_signing import disk, drafts
-    from sealift_signing.errors import SealiftError, UsageError
-
-    if not path.exists():
-        return
-    try:
-        taken = drafts.read(disk.read(path, drafts.LARGEST + 1), what=str(path)).is_signed
-    except (SealiftError, OSError):
-        taken = True
-    if taken:
-        raise UsageError(
-            "draft-exists",
-            f"{path} exists already, and is not a draft without signatures.",
-            subject=str(path),
-            next_step="Choose another file with --draft.",
-        )
+    session.terminal.answer("draft", data, draft_lines(data, then))
 
 
 def read_signed(name: str) -> Draft | RoleVersion:

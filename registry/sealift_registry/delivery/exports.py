@@ -37,6 +37,7 @@ from sealift_registry.delivery.finishing import (
 from sealift_registry.delivery.preparing import Order, Ready, prepare, renewed
 from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.delivery.transfer_statement import TransferSigner, ask_of, written
+from sealift_registry.delivery.unsigned_transfers import begun_by_this_job
 from sealift_registry.trust.hub import Hub
 from sealift_signing import events
 from sealift_signing.canonical import Json
@@ -345,7 +346,8 @@ class Exports:
             return None
         size = sum(file.size for file in files)
         again = f"{found.transfer.id} waits there already, and this is the same draft again."
-        return DraftedBundle(found.transfer.id, found.draft, len(files) + 1, size, ready, (again,))
+        told = () if begun_by_this_job(self._hub, found.transfer.id) else (again,)
+        return DraftedBundle(found.transfer.id, found.draft, len(files) + 1, size, ready, told)
 
     def _replaced(self, ready: Ready, told: list[str]) -> None:
         """Say what waits elsewhere, or otherwise, and is of no use once this is written."""

@@ -15,7 +15,9 @@ from sqlalchemy import Connection
 
 from sealift_registry.delivery import transfers
 from sealift_registry.delivery.sites import EnrolledSite
+from sealift_registry.jobs.records import said_before
 from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.signed_log import Data
 from sealift_signing import drafts, statements
 from sealift_signing.acts.carrying import TRANSFER
 from sealift_signing.drafts import Draft
@@ -81,6 +83,16 @@ def newest(hub: Hub, connection: Connection, site: EnrolledSite) -> UnsignedTran
     if found is None or found.body is not None or found.enrolment != site.enrolment:
         return None
     return kept(hub, found.id)
+
+
+def begun_by_this_job(hub: Hub, transfer: str) -> bool:
+    """Whether an attempt at the job that is at work began it, and was ended after its draft."""
+
+    def ours(said: Data) -> bool:
+        return said.get("transfer") == transfer
+
+    with hub.reading() as connection:
+        return said_before(hub, connection, (transfers.BEGUN,), ours) is not None
 
 
 def _file(hub: Hub, transfer: str) -> Path:
