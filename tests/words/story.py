@@ -34,7 +34,7 @@ SHOWN = [
     *(("show", f"{SITE}-{number:06}") for number in (1, 2, 3)),
     *(("list", kind) for kind in ("versions", "promotions", "sites", "hardware-targets")),
     *(("team", "list"), ("next",), ("fingerprint",), ("job", "list")),
-    *(("job", "show", f"J-{number}") for number in (1, 2, 3)),
+    *(("job", "show", f"J-{number}") for number in (1, 2, 3, 4)),
     *(("audit", "list"), ("audit", "verify"), ("audit", "fsck")),
 ]
 """What only shows, at the hub."""
@@ -169,10 +169,12 @@ class Story:
         wrong = Problem("no", what, subject, then, final=False)
         version = {"version": words("ConvertArguments.version"), "hardware_target": TARGET}
         taken = {one: words(f"IngestArguments.{one}") for one in ("model", "onnx", "goldens")}
+        written = {one: words(f"ExportArguments.{one}") for one in ("medium", "draft")}
         other = {words("JobOrder.arguments"): words("JobOrder.arguments")}
         wanted = (
             records.Wanted("convert", version),
             records.Wanted("ingest", taken, host=here),
+            records.Wanted("export", {"site": SITE, **written}, host=here),
             records.Wanted("other", other),
         )
         for one in wanted:

@@ -34,6 +34,7 @@ TYPED = {
     *("GoneBack.reason", "Retired.reason", "OrganisationMemory.name"),
     *("ConvertArguments.version", "IngestArguments.model", "JobOrder.arguments"),
     *("IngestArguments.goldens", "IngestArguments.onnx", "JobOrder.asked_by"),
+    *("ExportArguments.medium", "ExportArguments.draft"),
     *("JobOrder.host", "JobOrder.host_name", "JobEnd.by", "JobEnd.host_name"),
     *("JobEnd.software", "Problem.subject", "Problem.what", "Problem.next"),
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sealift_registry.cli.shown.converted import converted_lines
+from sealift_registry.cli.shown.exported import exported_lines
 from sealift_registry.cli.shown.ingested import ingested_lines
 from sealift_registry.jobs.job import JobEnd, JobOrder
 from sealift_registry.trust.hub import Hub
@@ -15,6 +16,7 @@ from sealift_signing.drawing import plain
 _LINES: Mapping[str, Callable[[Hub, Mapping[str, Any]], list[str]]] = {
     "convert": converted_lines,
     "ingest": lambda _hub, result: ingested_lines(result),
+    "export": lambda _hub, result: exported_lines(result),
 }
 """By the kind of the job."""
 
