@@ -11,7 +11,9 @@ import pytest
 from sealift_registry.app import App
 from sealift_registry.cli.shown.exported import exported_lines
 from sealift_registry.delivery.exports import Exports
-from sealift_registry.jobs import records
+from sealift_registry.jobs import dbos_watching, records
+from sealift_registry.jobs.dbos_watching import Watched
+from sealift_registry.jobs.engine import Worker
 from sealift_registry.jobs.job import Job
 from sealift_registry.jobs.plain import PlainSteps
 from sealift_registry.jobs.steps import Made
@@ -114,10 +116,25 @@ def test_g3_72_a_job_is_asked_for_and_named(ready: Acme, capsys: Capsys) -> None
     assert code == 0
     assert "J-000001 waits in queue hub, for a worker on " in out
     assert "sealift job watch J-000001" in out
+    assert " takes it. Start one there:  sealift worker --queue hub\n" in out
     with ready.app.hub.reading() as connection:
         (job,) = records.waiting(connection)
     assert job.order.priority == 2
     assert cli("export", SITE, "--to", ready.medium, "--priority", "2")[0] == 2
+
+
+def test_g3_73_who_asks_is_told_that_no_worker_would_do_it(
+    ready: Acme, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli = Cli(ready, capsys)
+    asked = ("convert", "vision/tiny/1", "--for", "cpu-x86_64", "--detach")
+    said = "No worker takes from its queue. Start one:  sealift worker --queue cpu-x86_64"
+    assert said in cli(*asked)[1]
+    for queues, told in ((("hub",), True), (("cpu-x86_64",), False)):
+        one = Worker("w", "0" * 32, "there", queues, "1", "", is_alive=True)
+        seen = Watched({"w": one})
+        monkeypatch.setattr(dbos_watching, "watched", lambda _hub, seen=seen: seen)
+        assert (said in cli(*asked)[1]) == told
 
 
 def test_g3_72_each_hardware_target_is_a_job(ready: Acme, capsys: Capsys) -> None:

@@ -46,11 +46,13 @@ def detach_options(function: F) -> F:
 
 
 def ask(session: Session, wanted: Sequence[Wanted]) -> None:
-    """Ask for jobs, and say how to watch them."""
+    """Ask for jobs; say how to watch them, and how to have them done where nobody does."""
     from sealift_registry.jobs import records
+    from sealift_registry.jobs.dbos_watching import watched
 
     jobs = [records.ask(session.app.hub, one, user()) for one in wanted]
-    lines = [line for one in jobs for line in _lines(one)]
+    seen = watched(session.app.hub)
+    lines = [line for one in jobs for line in _lines(one, taken=bool(seen.takers(one.order)))]
     said = [
         {
             "job": one.id,
@@ -64,10 +66,15 @@ def ask(session: Session, wanted: Sequence[Wanted]) -> None:
     session.terminal.answer("job-asked", {"jobs": said}, lines)
 
 
-def _lines(job: Job) -> list[str]:
+def _lines(job: Job, *, taken: bool) -> list[str]:
+    from sealift_registry.cli.shown.job import waits_lines
+    from sealift_registry.views.jobs import Waits
+
     order = job.order
     where = f", for a worker on {order.host_name} alone" if order.host else ""
+    nobody = waits_lines(job, Waits("host" if order.host else "no-worker"))
     return [
         f"{job.id} waits in queue {order.queue}{where}.",
+        *(() if taken else (f"  {one}" for one in nobody)),
         f"  Watch:  sealift job watch {job.id}",
     ]
