@@ -108,8 +108,9 @@ def test_g1_222_a_place_that_lacks_blobs_is_not_named_in_settings(
     assert said["error"]["code"] == "move-blobs-missing"
     assert bucket["url"] in said["error"]["what"]
     assert (other.root / "settings.toml").read_bytes() == settings
-    for data in kept.values():
-        store.put_bytes(data)
+    with hub.another() as here:
+        for data in kept.values():
+            here.app.hub.home.blobs.put_bytes(data)
     assert Commands(other.root, capsys)(*way)["again"]
     signs(other)
 

@@ -189,7 +189,9 @@ def sweep(database: Database, connection: Connection, ended: Callable[[str], boo
     swept = 0
     for holder in connection.execute(select(c.holder).distinct()).scalars().all():
         if not _lives(database, holder, ended):
-            swept += connection.execute(delete(blob_claim).where(c.holder == holder)).rowcount
+            count = select(func.count()).select_from(blob_claim).where(c.holder == holder)
+            swept += connection.execute(count).scalar_one()
+            connection.execute(delete(blob_claim).where(c.holder == holder))
     return swept
 
 

@@ -30,6 +30,7 @@ _PLACE = text(
     "pg_catalog.has_schema_privilege(:role, n.oid, 'CREATE') AS create "
     "FROM pg_catalog.pg_namespace n WHERE n.nspname = :jobs"
 )
+_SUPER = text("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = :role")
 _TABLES = text(
     "SELECT c.relname AS name, c.relowner = n.nspowner AS ours, pg_catalog.array_agg(p.privilege "
     "ORDER BY p.privilege) FILTER "
@@ -55,7 +56,8 @@ def findings(connection: Connection, role: str) -> Iterator[Finding]:
     if not place.ours:
         what = f"The schema {JOBS_SCHEMA} is not of the owner of {SCHEMA}."
         yield Finding(what, JOBS_SCHEMA, _INIT)
-    if place.create:
+    may_all = bool(connection.execute(_SUPER, {"role": role}).scalar())  # which is told by itself
+    if place.create and not may_all:
         what = f"The application's role {word(role)} may make tables in the schema {JOBS_SCHEMA}."
         sql = f"REVOKE CREATE ON SCHEMA {JOBS_SCHEMA} FROM PUBLIC, {quoted(role)}."
         yield Finding(what, role, sql)
@@ -69,12 +71,18 @@ def findings(connection: Connection, role: str) -> Iterator[Finding]:
         yield Finding(what, JOBS_SCHEMA, _UPGRADE, is_fault=False)
         return
     for row in rows:
-        yield from _table(role, row.name, set(row.may or ()), is_owners=row.ours)
+        may = set(_needed(row.name)) if may_all else set(row.may or ())
+        yield from _table(role, row.name, may, is_owners=row.ours)
+
+
+def _needed(name: str) -> tuple[str, ...]:
+    """What the hub's role needs on a table."""
+    return ("SELECT",) if name == VERSIONS else MAY
 
 
 def _table(role: str, name: str, may: set[str], *, is_owners: bool) -> Iterator[Finding]:
     full = f"{JOBS_SCHEMA}.{name}"
-    allowed = {"SELECT"} if name == VERSIONS else set(MAY)
+    allowed = set(_needed(name))
     if not is_owners:
         what = f"{word(full)} is not of the schema's owner: somebody else put it there."
         yield Finding(what, full, f"DROP TABLE {JOBS_SCHEMA}.{quoted(name)}.")
