@@ -169,6 +169,7 @@ HUB = """
     team check-rows vision --travel
     team list
     list
+    gc
     job list
     show plant-7
     next

@@ -58,6 +58,7 @@ OF_NOTHING_SIGNED = {
     "hub.leaving",
     "hub.moved",
     "gc.removed",
+    "gc.removing",
     "intake.refused",
     "job.asked",
     "job.ended",

@@ -234,9 +234,25 @@ def test_g3_125_what_was_removed_is_in_the_log(acme: Acme, hub: Hub) -> None:
     hub.home.blobs.put_bytes(b"nobody needs this")
     count = len(acme.types())
     collected(hub)
-    assert acme.types()[count:] == ["gc.removed"]
+    assert acme.types()[count:] == ["gc.removing", "gc.removed"]
     collected(hub)
-    assert acme.types()[count:] == ["gc.removed"], "what removes nothing says nothing"
+    assert acme.types()[count:] == ["gc.removing", "gc.removed"], "of nothing nothing is said"
+
+
+def test_g3_125_what_cannot_be_logged_is_not_removed(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.home.blobs.put_bytes(b"nobody needs this")
+    before = there(hub)
+
+    def fails(*_: object) -> None:
+        raise FailedError("log-not-written", "It could not be written.", next_step="Try again.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Hub, "commit_entry", fails)
+        with pytest.raises(FailedError, match="could not be written"):
+            collected(hub)
+    assert there(hub) == before
 
 
 def test_g3_126_a_claim_of_the_moment_of_removal_counts(

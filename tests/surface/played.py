@@ -52,6 +52,7 @@ LOOKING = f"""
     blobs check
     blobs fsck
     blobs mend --from-blobs hub/blobs
+    gc --remove
 """
 LOOKING_AT_SITE = """
     status

@@ -13,6 +13,7 @@ from sealift_registry.cli import (
     db,
     delivery,
     fingerprint,
+    gc,
     intake,
     jobs,
     keys,
@@ -33,7 +34,7 @@ from sealift_signing.errors import FailedError, SealiftError, UsageError
 
 COMMANDS = (
     *(setup, keys, teams, intake, conversion, jobs, worker, runtimes, promotion, delivery),
-    *(lists, show, audit, submit, fingerprint, blobs, db, migrate),
+    *(lists, show, audit, submit, fingerprint, blobs, gc, db, migrate),
 )
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 PROGRAM = "sealift"

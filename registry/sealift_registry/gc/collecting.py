@@ -43,6 +43,8 @@ from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.vocabulary import counted, moment
 from sealift_sync.durable import BeginPhase
 
+REMOVING, REMOVED = "gc.removing", "gc.removed"
+"""Types of entries: before anything goes, what was to go; and afterwards what went."""
 GC = "gc"
 """The name of the claim of the one process that removes."""
 WORDS = "removes what is no longer needed"
@@ -116,7 +118,6 @@ def collect(hub: Hub, actor: str, begin_phase: BeginPhase) -> Found:
         RefusedError: as `look`; or the store keeps no versions, and other hosts put blobs there.
         FailedError: as `look`; or another process removes, or moves the hub.
     """
-    hub.home.sweep()
     with _alone(hub) as (alone, remover):
         with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
             blob_claims.sweep(
@@ -125,16 +126,20 @@ def collect(hub: Hub, actor: str, begin_phase: BeginPhase) -> Found:
         work = _look(hub, begin_phase)
         if work.found.needs_versions:
             raise _needs_versions(hub)
+        found = work.found
+        if found.unnamed.blobs or found.jobs:
+            planned = {"blobs": found.unnamed.blobs, "bytes": found.unnamed.size}
+            hub.commit_entry(hub.entry(REMOVING, actor, {**planned, "jobs": found.jobs}))
+        hub.home.sweep()
         removal = _Removal(hub, remover, alone, work)
         progress = begin_phase("remove", sum(one.size for one in work.going))
         for start in range(0, len(work.going), BATCH):
             progress(removal.batch(work.going[start : start + BATCH]))
         removal.settle()
         old_jobs.forget(hub, work.old)
-    found = work.found
-    if found.removed.blobs or found.jobs:
-        data = {"blobs": found.removed.blobs, "bytes": found.removed.size, "jobs": found.jobs}
-        hub.commit_entry(hub.entry("gc.removed", actor, dict(data)))
+        if found.removed.blobs or found.jobs:
+            removed = {"blobs": found.removed.blobs, "bytes": found.removed.size}
+            hub.commit_entry(hub.entry(REMOVED, actor, {**removed, "jobs": found.jobs}))
     return found
 
 
