@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, Table, select
 
 from sealift_registry.catalog import tables
 from sealift_registry.catalog.logged import BUILT, GOLDENS, INGESTED, REQUESTED, SEEN_AGAIN
-from sealift_registry.catalog.reference import VersionRef, promotion_id
+from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust import signed_log
 from sealift_signing.drawing import word
@@ -46,7 +46,7 @@ class _Logged:
         unnamed: the versions whose first goldens no entry names: they were taken in before any did.
         aliases: those that each got after it was taken in.
         forms: the artifacts, by their paths.
-        promotions: the request of each, by its name.
+        promotions: the names that were given to any.
         twice: what has a name that was given before.
     """
 
@@ -55,7 +55,7 @@ class _Logged:
     unnamed: set[str] = field(default_factory=set)
     aliases: dict[str, set[str]] = field(default_factory=dict)
     forms: dict[str, _Form] = field(default_factory=dict)
-    promotions: dict[str, Any] = field(default_factory=dict)
+    promotions: set[str] = field(default_factory=set)
     twice: list[str] = field(default_factory=list)
 
     def add(self, entry: Entry) -> None:
@@ -82,7 +82,7 @@ class _Logged:
     def _add_promotion(self, data: Mapping[str, Any]) -> None:
         name = data["promotion"]
         self.twice += [f"The promotion {word(name)} was asked for"] * (name in self.promotions)
-        self.promotions[name] = data["request"]
+        self.promotions.add(name)
 
 
 def check(connection: Connection, identity: Identity) -> Iterator[LogFault]:
@@ -95,7 +95,6 @@ def check(connection: Connection, identity: Identity) -> Iterator[LogFault]:
         tables.version_alias: partial(_aliases, said, aliases),
         tables.goldens: partial(_goldens, said),
         tables.artifact: partial(_artifacts, said),
-        tables.promotion: partial(_promotions, said),
     }
     for table, one in parts.items():
         yield from apart(f"The rows of {table.name}", one(_rows(connection, table)))
@@ -203,20 +202,6 @@ def _artifacts(said: _Logged, rows: Iterator[AnyRow]) -> Iterator[LogFault]:
             yield _otherwise(f"the artifact {word(row.path)}")
     for path in sorted(missing):
         yield _missing(f"The artifact {word(path)}")
-
-
-def _promotions(said: _Logged, rows: Iterator[AnyRow]) -> Iterator[LogFault]:
-    """Each promotion was asked for by the request that its row names."""
-    missing = set(said.promotions)
-    for row in rows:
-        name = promotion_id(row.number)
-        missing.discard(name)
-        if name not in said.promotions:
-            yield _unknown(f"The promotion {name}")
-        elif said.promotions[name] != row.request:
-            yield _otherwise(f"the promotion {name}")
-    for name in sorted(missing):
-        yield _missing(f"The promotion {word(name)}")
 
 
 def _unknown(what: str) -> LogFault:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
 
 from sealift_signing import shape
+from sealift_signing.canonical import Json
 from sealift_signing.errors import UsageError, shown
 from sealift_signing.shape import Opaque
 from sealift_signing.vocabulary import Between, Count, Moment, Name, Sentence
@@ -195,3 +197,10 @@ def parse_job(text: str) -> int:
             next_step="Write J-000017, as `sealift job list` prints it.",
         )
     return int(found[1])
+
+
+def number_in(data: Mapping[str, Json]) -> int | None:
+    """The number of the job that an entry of the log speaks of; None where it names none."""
+    with suppress(UsageError):
+        return parse_job(str(data.get("job")))
+    return None

@@ -36,7 +36,7 @@ from sealift_registry.jobs.job import (
     Problem,
     Setback,
     job_id,
-    parse_job,
+    number_in,
 )
 from sealift_registry.jobs.problems import died_each_time, problem_of
 from sealift_registry.jobs.steps import Made
@@ -474,8 +474,7 @@ def _newest(connection: Connection) -> int:
     number: int = connection.execute(select(func.max(tables.job.c.number))).scalar() or 0
     if number:
         asked(connection, number)
-    last = signed_log.last_number(connection, ASKED, None, lambda one: parse_job(str(one["job"])))
-    return max(number, last)
+    return max(number, signed_log.last_number(connection, ASKED, None, number_in))
 
 
 def _check_logged(

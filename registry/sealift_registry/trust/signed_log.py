@@ -75,8 +75,9 @@ def newest_entry(
         if one.type in types and speaks(one.type, one.data):
             return one
     end = signed(connection)
+    proved = edge.prover(connection, end)
     for row in _rows(connection, end.size, types, term, newest_first=True):
-        entry = edge.included(connection, end, row)
+        entry = proved(row)
         if entry.type not in types or not isinstance(entry.data, Mapping):
             raise damaged(f"entry {row.seq} is listed as what it is not")
         if speaks(entry.type, entry.data):
@@ -122,12 +123,7 @@ def check_last(logged: int, stored: int, what: Callable[[int], str], row: str) -
     if stored > logged:
         raise not_logged(what(stored), row)
     if stored < logged:
-        raise RefusedError(
-            "row-missing",
-            f"The log says that there is {what(logged)}, and the database does not have it.",
-            subject=row.partition(" ")[0],
-            next_step=_WHOLE,
-        )
+        raise missing(what(logged), row.partition(" ")[0])
 
 
 def entries(connection: Connection, *types: str) -> Iterator[edge.Under]:
@@ -182,35 +178,13 @@ def oldest_first(connection: Connection, *types: str) -> Iterator[Entry]:
                 yield entry
 
 
-def check(
-    connection: Connection, kind: str, named: tuple[str, str], term: tuple[str, str], row: str
-) -> None:
-    """Check that an entry of `kind` speaks of a row.
-
-    Args:
-        connection: of one state of the hub.
-        kind: of the entry.
-        named: the member of what it says that names the row, and how.
-        term: finds it.
-        row: where the row is in the database.
-
-    Raises:
-        RefusedError: there is none.
-        FailedError: the log is not the one that was signed.
-    """
-    member, name = named
-    if newest(connection, (kind,), term, lambda _, data: data.get(member) == name) is None:
-        raise not_logged(f"the {member} {name}", row)
-
-
 def missing(what: str, row: str) -> RefusedError:
     """The error for a row that is gone, and of which the log says that it was there."""
     return RefusedError(
         "row-missing",
         f"The log has {what}, and the database has not: its row is missing.",
         subject=row,
-        next_step="Somebody changed the database, or it is damaged. See all that is wrong with it "
-        "with: sealift audit fsck; then restore it from a backup.",
+        next_step=_WHOLE,
     )
 
 
