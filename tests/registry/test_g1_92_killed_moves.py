@@ -94,7 +94,7 @@ def takes_entries(place: str) -> bool:
     if not place.startswith("postgresql://") and not Path(place).exists():
         return False
     with closing(database_at(place)) as database, database.reading() as connection:
-        return whereabouts.refusal(connection) is None and checks.edge(connection).size > 0
+        return checks.edge(connection).size > 0 and whereabouts.refusal(connection) is None
 
 
 def database_at(place: str) -> HubDatabase:

@@ -11,7 +11,7 @@ from sealift_registry.audit import restored_backup
 from sealift_registry.audit.moved import MovedHubError
 from sealift_registry.audit.tables import log_checkpoint, log_entry
 from sealift_signing import clock
-from sealift_signing.errors import MalformedError
+from sealift_signing.errors import MalformedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant
@@ -25,7 +25,8 @@ class Admission:
         key: the log's, of today.
         origin: the log's name.
         stated: today's date, where a person stated it.
-        elsewhere: why this database takes no entry, where the hub is elsewhere.
+        elsewhere: why this database takes no entry: the hub is elsewhere, or
+            that cannot be told.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Admission:
         key: PublicKey,
         origin: str,
         stated: date | None,
-        elsewhere: MovedHubError | None = None,
+        elsewhere: SealiftError | None = None,
     ) -> None:
         self._moved = elsewhere
         found = restored_backup.seen(connection, key, origin)
@@ -48,11 +49,14 @@ class Admission:
         Raises:
             MovedHubError: it goes on elsewhere.
             RestoredError: this database is a restored backup.
+            FailedError: the log is not what was signed.
         """
-        if self._moved is not None:
+        if isinstance(self._moved, MovedHubError):
             raise self._moved
         if self._restored is not None and not replaces_key:
             raise restored_backup.restored(self._restored)
+        if self._moved is not None:
+            raise self._moved
 
     def check_date(self, entry: Entry) -> None:
         """Check the clock by which an entry was dated.

@@ -14,10 +14,10 @@ from sealift_registry.audit import restored_backup
 from sealift_registry.audit.admission import Admission
 from sealift_registry.audit.edge import Edge, Former, Vouch, check_stored, signed, verified
 from sealift_registry.audit.newest_checkpoint import Kept, LostError, NewestCheckpoint
-from sealift_registry.audit.signed_moves import StillHere
+from sealift_registry.audit.signed_moves import LEAVING, MOVED, StillHere
 from sealift_registry.audit.stored_hashes import damaged, stored_hashes
 from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile
-from sealift_signing.errors import SealiftError
+from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
@@ -91,8 +91,14 @@ class Appender:
                 self._verify(connection)
         if self._home is not None:
             self._home.check_ours(self._key, self._origin, follows)
-        moved = self._still_here.refusal(connection, partial(self._end, connection), self._blobs)
-        return Admission(connection, self._key, self._origin, stated, moved)
+        return Admission(connection, self._key, self._origin, stated, self._elsewhere(connection))
+
+    def _elsewhere(self, connection: Connection) -> SealiftError | None:
+        """Why this database takes no entry: the hub is elsewhere, or that cannot be told."""
+        try:
+            return self._still_here.refusal(connection, partial(self._end, connection), self._blobs)
+        except FailedError as bad:
+            return bad
 
     def _check_key(self, check: Check, connection: Connection) -> None:
         """Check that the key is the log's still: once another is, a checkpoint by it is a thief's.
@@ -113,8 +119,11 @@ class Appender:
 
     def _end(self, connection: Connection) -> Edge:
         """The verified edge: what is known already, if the log ends there."""
-        if self._verified.size and self._verified.size == _size(connection):
+        size = _size(connection)
+        if self._verified.size and self._verified.size == size:
             return self._verified
+        if not size and self._begins and not self._begun:
+            return self._verified  # nothing was signed yet
         return verified(connection, self._vouch(connection))
 
     def keep(self) -> None:
@@ -155,6 +164,8 @@ class Appender:
             },
         )
         self._own, self._signed = growth.frontier, Kept(note, said)
+        if any(entry.type in {LEAVING, MOVED} for entry, _ in written):
+            self._still_here.forget()
         self.is_stale = replaces_key
         return growth
 

@@ -211,6 +211,21 @@ def entries(connection: Connection, edge: Edge, *types: str) -> Iterator[Under]:
         yield Under(row.seq, entry)
 
 
+def last(connection: Connection, edge: Edge) -> Entry | None:
+    """The last entry before a verified edge; None where there is none.
+
+    Raises:
+        FailedError: it is not what was signed.
+    """
+    if not edge.size:
+        return None
+    query = select(log_entry.c.seq, log_entry.c.leaf, log_entry.c.body)
+    row = connection.execute(query.where(log_entry.c.seq == edge.size - 1)).one_or_none()
+    if row is None:
+        raise damaged("its last entry is not there")
+    return included(connection, edge, LogRow(row.seq, bytes(row.leaf), bytes(row.body)))
+
+
 def prover(connection: Connection, edge: Edge) -> Callable[[LogRow], Entry]:
     """As `included`, for many rows: what proves one is read once for all that lie near it."""
     tree = _tree(connection, edge.size)

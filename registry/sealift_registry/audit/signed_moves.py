@@ -5,6 +5,9 @@ and what opens a database, to a place of a thief's. So the rows say when the log
 the log says where the hub is: by entries under its verified edge (`audit.edge`), and where that
 cannot be verified nothing is signed.
 
+Who owns the tables takes rows out as well. So what the log itself ends with is looked at whatever
+rows say: it ends with the entry that the hub left, where it did, and goes on in the new place only.
+
 That a copy does not count yet (`ARRIVING`) no entry can say: there it is the row that counts, for a
 copy that signed would be a second hub. Forged, it stops a hub, and names no place to go to.
 """
@@ -71,17 +74,19 @@ def refusal(connection: Connection, vouch: Asked, blobs: str | None = None) -> M
     `blobs` is where whoever asks keeps blobs.
 
     Raises:
-        FailedError: a row says anything that the log is asked for, and that is not what was signed.
+        FailedError: the log is not what was signed.
     """
     moves = history(connection)
-    return _refusal(connection, moves, lambda: edge.verified(connection, vouch()), blobs)
+    # Who reads is told what a row says by all of the log, and else by its end: it is asked often.
+    end = edge.verified if moves else edge.signed
+    return _refusal(connection, moves, lambda: end(connection, vouch()), blobs)
 
 
 class StillHere:
     """`refusal`, for who asks before every commit: of the same rows the log is asked once.
 
     A move is a row and an entry, in one commit. So what was found of these rows holds until one is
-    added, or until somebody else wrote to the log (`forget`).
+    added, or until such an entry was written, or anything by somebody else (`forget`).
     """
 
     def __init__(self) -> None:
@@ -94,7 +99,7 @@ class StillHere:
     def refusal(
         self, connection: Connection, end: Callable[[], Edge], blobs: str | None
     ) -> MovedHubError | None:
-        """Why this database takes no entry; `end` gives the verified edge, where it is needed.
+        """Why this database takes no entry; `end` gives the verified edge.
 
         Raises:
             FailedError: as `refusal`.
@@ -112,33 +117,33 @@ class StillHere:
 def _refusal(
     connection: Connection, moves: list[Move], end: Callable[[], Edge], blobs: str | None
 ) -> MovedHubError | None:
-    if not moves:  # nearly always
-        return None
     verified = cache(end)
     places = _left(moves)
     there = _gone(connection, verified(), places) if places else None
+    there = there or _ended(connection, verified())
     if there is not None:
         return moved.left(there)
     here = moved.comes_from(moves)
     if here is not None:
         return moved.arriving(here)
-    # Of all rows, and not of the newest: anybody adds one more that says that they are here.
-    if blobs is None or all(one.place == blobs for one in moves if one.what == BLOBS):
+    if blobs is None:
         return None
     kept = next(_blobs(connection, verified()), None)
     return None if kept in {None, blobs} else moved.blobs_elsewhere(str(kept), blobs)
 
 
 def faults(connection: Connection, vouch: Asked) -> Iterator[LogFault]:
-    """Every row that says what no entry says; the entries themselves are checked with the log."""
+    """Every row that says what no entry says, and what entries say that has no row.
+
+    The entries themselves are checked with the log.
+    """
     moves = history(connection)
-    if not moves:
-        return
     blobs, gone = set[str](), None
     with suppress(SealiftError):  # it is named with the log; no entry of it counts
         end = edge.verified(connection, vouch())
         blobs = set(_blobs(connection, end))
         gone = _gone(connection, end, _left(moves))
+        yield from _without_row(moves, _ended(connection, end), blobs)
     for expected, (number, one) in enumerate(zip(numbers(connection), moves, strict=True), 1):
         if (
             one.what not in WORDS
@@ -150,6 +155,18 @@ def faults(connection: Connection, vouch: Asked) -> Iterator[LogFault]:
             what = f"Row {number} of moved stands where row {expected} would."
             yield LogFault("move-misnumbered", what, None)
     yield from _not_done(connection, moves)
+
+
+def _without_row(moves: list[Move], ended: str | None, blobs: set[str]) -> Iterator[LogFault]:
+    """What the log says and no row does; where rows were `ended`, those of blobs went with them."""
+    rows = set(moves)
+    said = {Move(BLOBS, one) for one in blobs} if ended is None else {Move(LEFT, ended)}
+    for one in sorted(said - rows):
+        what = (
+            f"The log says {word(one.what)} of {word(one.place)}, and no row of moved does: "
+            "somebody took it out who has the database."
+        )
+        yield LogFault("row-missing", what, None)
 
 
 def _not_done(connection: Connection, moves: list[Move]) -> Iterator[LogFault]:
@@ -185,6 +202,18 @@ def _gone(connection: Connection, end: Edge, places: Collection[str]) -> str | N
         elif entry.type == LEAVING and place in places:
             return str(place)
     return None
+
+
+def _ended(connection: Connection, end: Edge) -> str | None:
+    """To which other place the hub went by the last entry of all; None where that says no such.
+
+    Of the last one alone, whatever it is listed as: where the hub came to it goes on.
+    """
+    last = edge.last(connection, end)
+    if last is None or last.type != LEAVING:
+        return None
+    place = _data(last).get(PLACE)
+    return None if place is None or place == place_of(connection) else str(place)
 
 
 def _blobs(connection: Connection, end: Edge) -> Iterator[str]:

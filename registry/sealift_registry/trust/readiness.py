@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import NoResultFound
 
 from sealift_registry.audit import admission, newest_checkpoint, restored_backup
+from sealift_registry.audit.moved import MovedHubError
 from sealift_registry.storage.writable import is_read_only
 from sealift_registry.trust import places_left, whereabouts
 from sealift_registry.trust.hub import Hub
@@ -41,11 +42,17 @@ def check(hub: Hub, connection: Connection, *, replaces_key: bool = False) -> No
         FailedError: whether it is cannot be told: the log is not what was signed.
         RestoredError: the database is a restored backup.
     """
-    elsewhere = whereabouts.refusal(connection, hub.home.blobs_place)
-    if elsewhere is not None:
+    elsewhere: SealiftError | None
+    try:
+        elsewhere = whereabouts.refusal(connection, hub.home.blobs_place)
+    except FailedError as bad:
+        elsewhere = bad
+    if isinstance(elsewhere, MovedHubError):
         raise elsewhere
     if not replaces_key:
         _check_not_restored(connection)
+    if elsewhere is not None:
+        raise elsewhere
     admission.check_clock(hub.now(), admission.newest(connection), hub.log.stated)
 
 
