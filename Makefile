@@ -48,7 +48,7 @@ test-shared: $(VENV)/.dev  ## run the tests of hubs once more, on a real Postgre
 	@$(BIN)/python -m pytest --engines servers -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-system: $(VENV)/.dev system-tools  ## run the tests that need Debian's tools (skopeo, strace) and a network namespace
-	@$(BIN)/python -m pytest -m system $(ARGS)
+	@$(BIN)/python -m pytest -m system -n logical --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(BIN)/python -m pytest --engines servers -m system $(ARGS)
 
 test-long: $(VENV)/.dev system-tools  ## run the whole sweeps: every attack, kill, power cut and full disk (an hour)
