@@ -40,7 +40,7 @@ POINTS = {
     "export": [*(f"write {one}" for one in MOMENTS), *WHOLE],
 }
 QUICK = {("ingest", "scan made"), ("convert", "build recorded"), ("export", "write made")}
-ONCE = {"ingest": "version.ingested", "convert": "artifact.built", "export": "transfer.begun"}
+ONCE = {"ingest": "version.ingested", "convert": "variant.built", "export": "transfer.begun"}
 
 
 def points() -> Iterator[Any]:
@@ -97,8 +97,8 @@ def came_of(kind: str, said: Loose) -> object:
 def expected(kind: str) -> Callable[[Loose], bool]:
     """Whether that is what a job that nobody killed comes to."""
     return {
-        "ingest": lambda said: said["new"] and said["version"] == f"{MODEL}/2",
-        "convert": lambda said: said["new"] and said["path"] == f"{MODEL}/2/{TARGET}",
+        "ingest": lambda said: said["new"] and said["version"] == f"{MODEL}/3",
+        "convert": lambda said: said["new"] and said["path"] == f"catalog/{MODEL}/3/{TARGET}",
         "export": lambda said: said["transfer"] == f"{SITE}-000001" and said["warnings"] == [],
     }[kind]
 
