@@ -20,6 +20,7 @@ from sealift_signing.errors import FailedError, RefusedError, SealiftError, Usag
 from sealift_sync.bundle import writer
 from tests.registry.hub_fixture import Acme, Loose, copied
 from tests.registry.moving_hubs import QUIET, moved_to, new_database, opened, url_of
+from tests.registry.test_g1_245_former_keys import forge
 from tests.servers.postgres import Database, postgres, set_up, starting
 
 pytestmark = pytest.mark.embedded(
@@ -139,19 +140,14 @@ def test_somebody_wrote_after_the_copy(
 
     def written(*given: Loose) -> Loose:
         found = real(*given)
-        with hub.app.hub.engine.begin() as connection:
-            connection.execute(
-                text(
-                    "INSERT INTO log_checkpoint SELECT size + 1, root, frontier, leaves, note "
-                    "FROM log_checkpoint ORDER BY size DESC LIMIT 1"
-                )
-            )
+        here = hub.app.hub
+        forge(hub, here.online.signer("log"), here.entry("test.works", "tester", {}))
         return found
 
     monkeypatch.setattr(checks, "verify", written)
     with pytest.raises(FailedError) as caught:
         moved_to(hub.app, url_of(database))
-    assert caught.value.code == "log-damaged"  # nobody signed that end
+    assert caught.value.code == "move-overtaken"
     with hub.app.hub.reading() as connection:
         assert moved.history(connection) == []
 
