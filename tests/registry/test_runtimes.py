@@ -622,6 +622,18 @@ def test_p0_110_what_is_no_release(cache: Path, capsys: Capsys, text: str) -> No
     assert (code, error["code"]) == (2, "bad-release")
 
 
+@pytest.mark.parametrize("file", [{}, {"archive_info": {}}, {"archive_info": {"hashes": {}}}])
+def test_p0_110_a_wheel_of_which_pip_says_nothing_is_not_taken_in(
+    tmp_path: Path, file: dict[str, Any]
+) -> None:
+    report = tmp_path / "report.json"
+    said = {"metadata": {"name": "onnxruntime"}, "download_info": file}
+    report.write_text(json.dumps({"install": [said]}))
+    with pytest.raises(SealiftError, match="does not say which wheel of onnxruntime") as caught:
+        installing._wheels(report)
+    assert caught.value.code == "runtime-no-hash"
+
+
 def test_p0_110_nothing_names_where_packages_come_from() -> None:
     folder = Path(installing.__file__).parent
     for file in (*folder.glob("*.py"), *folder.glob("*.toml")):

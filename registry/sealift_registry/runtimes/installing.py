@@ -184,11 +184,26 @@ def _installed(
 
 
 def _wheels(report: Path) -> dict[str, str]:
-    said = json.loads(report.read_bytes())
-    return {
-        one["metadata"]["name"]: one["download_info"]["archive_info"]["hashes"]["sha256"]
-        for one in said["install"]
-    }
+    """What pip says that it installed: package → sha256 of its wheel.
+
+    Raises:
+        FailedError: of one it does not say which file that was.
+    """
+    found = dict[str, str]()
+    for one in json.loads(report.read_bytes())["install"]:
+        name, file = one["metadata"]["name"], one["download_info"].get("archive_info", {})
+        digest = file.get("hashes", {}).get("sha256")
+        if digest is None:
+            raise FailedError(
+                "runtime-no-hash",
+                f"pip does not say which wheel of {word(name)} it installed, so nothing could be "
+                "said of it later; the runtime was not taken in.",
+                subject=name,
+                next_step="Use another pip (python -m pip install --upgrade pip), or empty its "
+                "cache (python -m pip cache purge), and add the runtime again.",
+            )
+        found[name] = digest
+    return found
 
 
 def _environment(work: Path, *, from_wheelhouse: bool) -> Mapping[str, str]:
