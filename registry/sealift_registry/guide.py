@@ -14,7 +14,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from sealift_registry.audit.moved import to_blobs
+from sealift_registry.audit.moved import MovedHubError, to_blobs
+from sealift_registry.audit.restored_backup import RestoredHubError
 from sealift_registry.catalog.pages import VersionDue
 from sealift_registry.catalog.reference import VersionRef, promotion_id
 from sealift_registry.conversion.refused import Refused
@@ -37,6 +38,7 @@ from sealift_registry.views.due import (
 from sealift_registry.views.jobs import about
 from sealift_registry.views.jobs_due import Unattended, WentWrong
 from sealift_signing import roles
+from sealift_signing.clock import ClockError
 from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import SealiftError
 from sealift_signing.vocabulary import moment
@@ -57,6 +59,9 @@ _WAYS_ON = {
     "log-damaged": "sealift audit verify",
 }
 
+_STOPS = (ClockError, MovedHubError, RestoredHubError)
+"""What stops a hub, and has a way on."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -73,8 +78,16 @@ def no_hub(root: Path) -> Step:
 
 
 def missing(hub: Hub, hardware_targets: Collection[str]) -> list[Step]:
-    """What is missing at the hub, in the order of the journey; first, and alone, what stops it."""
-    stopped = [Step(bad.what, _way_on(hub, bad)) for bad in readiness.problems(hub)]
+    """What is missing at the hub, in the order of the journey; first, and alone, what stops it.
+
+    Raises:
+        RefusedError: a row that nobody signed, which no step does away with.
+    """
+    problems = readiness.problems(hub)
+    for bad in problems:
+        if bad.code != "log-damaged" and not isinstance(bad, _STOPS):
+            raise bad
+    stopped = [Step(bad.what, _way_on(hub, bad)) for bad in problems]
     if stopped:
         return stopped
     steps = hub.reading_blobs(
