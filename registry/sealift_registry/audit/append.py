@@ -119,11 +119,10 @@ class Appender:
 
     def _end(self, connection: Connection) -> Edge:
         """The verified edge: what is known already, if the log ends there."""
-        size = _size(connection)
-        if self._verified.size and self._verified.size == size:
+        if self._begins and not self._begun:
+            return self._verified  # nothing was signed yet; whether it may begin the action asks
+        if self._verified.size and self._verified.size == _size(connection):
             return self._verified
-        if not size and self._begins and not self._begun:
-            return self._verified  # nothing was signed yet
         return verified(connection, self._vouch(connection))
 
     def keep(self) -> None:
