@@ -98,7 +98,8 @@ class Appender:
         try:
             return self._still_here.refusal(connection, partial(self._end, connection), self._blobs)
         except FailedError as bad:
-            return bad
+            # Of somebody else's log whoever founds says so; and none is gone on from (`_edge`).
+            return None if self._begins and not self._begun else bad
 
     def _check_key(self, check: Check, connection: Connection) -> None:
         """Check that the key is the log's still: once another is, a checkpoint by it is a thief's.
@@ -119,10 +120,11 @@ class Appender:
 
     def _end(self, connection: Connection) -> Edge:
         """The verified edge: what is known already, if the log ends there."""
-        if self._begins and not self._begun:
-            return self._verified  # nothing was signed yet; whether it may begin the action asks
-        if self._verified.size and self._verified.size == _size(connection):
+        size = _size(connection)
+        if self._verified.size and self._verified.size == size:
             return self._verified
+        if not size and self._begins and not self._begun:
+            return self._verified  # nothing was signed yet
         return verified(connection, self._vouch(connection))
 
     def keep(self) -> None:
