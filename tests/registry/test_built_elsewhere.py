@@ -250,7 +250,7 @@ def test_f2_205_where_the_hub_builds_the_name_is_that_of_its_own_key(back: Acme)
 def newest(acme: Acme) -> tuple[str, str]:
     """Type and actor of the log's newest entry."""
     rows = sorted(acme.rows()["log_entry"])
-    body = next(one for one in rows[-1] if isinstance(one, bytes) and one.startswith(b"{"))
+    body = next(one for one in rows[-1] if isinstance(one, bytes) and one.startswith(b'{"'))
     entry = read_entry(body)
     return entry.type, entry.actor
 

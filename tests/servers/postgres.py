@@ -26,6 +26,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -67,6 +68,8 @@ _SETTINGS = {
 }
 _CARELESS = {"fsync": "off", "full_page_writes": "off"}
 """Faster, and whole for as long as the machine itself does not fail."""
+_MIGRATING = threading.Lock()
+"""Roles are the whole server's, which refuses two changes of one at once; so does Alembic."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +144,12 @@ class PostgresServer:
 
         They are the whole server's: `sealift_owner`, `sealift_migrator` and `sealift_app`.
         """
-        if self._template is None:
-            self._template = self.fresh()
-            set_up(self._template)
-        made = self.fresh(template=self._template.name)
-        let_in(made)
+        with _MIGRATING:
+            if self._template is None:
+                self._template = self.fresh()
+                set_up(self._template)
+            made = self.fresh(template=self._template.name)
+            let_in(made)
         return made
 
     def start(self) -> None:
