@@ -193,3 +193,17 @@ def test_g1_08_a_list_of_more_than_a_page(tmp_path: Path, monkeypatch: pytest.Mo
     assert store.sizes(known[:500]) == dict.fromkeys(known[:500], 1)
     assert asked == ["list_objects_v2"], "all of them are on the first page"
     assert isinstance(store, S3Blobs)
+
+
+def test_g1_01_other_bytes_put_anew_change_nothing(store: BlobStore, tmp_path: Path) -> None:
+    digest, wrong = store.put_bytes(LARGE).sha256, tmp_path / "wrong"
+    wrong.write_bytes(other(LARGE))
+    with pytest.raises(RefusedError, match="damaged"):
+        store.put_file(wrong, expect=digest, anew=True)
+    with pytest.raises(RefusedError, match="damaged"):
+        store.put(OneWay(other(LARGE)), expect=digest, anew=True)
+    assert store.fault(digest) == ""
+    spoil(store, digest, other(LARGE))
+    wrong.write_bytes(LARGE)
+    assert store.put_file(wrong, expect=digest, anew=True) == Blob(digest, len(LARGE))
+    assert store.fault(digest) == ""

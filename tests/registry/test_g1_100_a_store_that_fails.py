@@ -193,7 +193,7 @@ def test_g1_102_the_size_of_a_file_is_known(
     class StopHereError(Exception):
         pass
 
-    def spy(self: Sending, _first: bytes, _source: Source) -> tuple[bool, int]:
+    def spy(self: Sending, _source: Source) -> tuple[bool, int]:
         seen.append(self.size)
         raise StopHereError
 
@@ -221,7 +221,7 @@ def test_g1_102_what_is_too_large_is_said_before_it_is_sent(tmp_path: Path) -> N
     sending = Sending(
         store.calls, "key", "a" * 64, LARGEST + 1, lambda _count: None, PARTS, only_new=False
     )
-    found = error(lambda: sending.send(b"", Source(BytesIO(b"x"))))
+    found = error(lambda: sending.send(Source(BytesIO(b"x"))))
     assert (found.code, client.asked) == ("blob-too-large-for-s3", [])
 
 

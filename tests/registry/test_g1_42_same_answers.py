@@ -187,7 +187,12 @@ QUESTIONS: Mapping[str, Asking] = {
     "the same version": lambda _, c: _identities(c),
     "a version": _of_versions(lambda c, ref: (c.version(ref), c.next_number(ref.of))),
     "what is of a version": _of_versions(
-        lambda c, ref: (c.aliases(ref), c.goldens(ref), c.artifacts(ref), c.promotions(ref))
+        lambda c, ref: (
+            c.aliases(c.version(ref)),
+            c.goldens(ref),
+            c.artifacts(ref),
+            c.promotions(ref),
+        )
     ),
     "evidence": _of_versions(lambda c, ref: [c.evidence(one.path) for one in c.artifacts(ref)]),
     "promotions": lambda _, c: (Catalog(c).promotions(), Catalog(c).next_promotion()),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, func, select
@@ -143,8 +144,8 @@ class Catalog:
             "source": found.source_version,
             "format": found.format,
         }
-        filed.check_version(self._connection, found.ref, found.source, says)
-        return found
+        at = filed.check_version(self._connection, found.ref, found.source, says)
+        return replace(found, made=at)
 
     def next_number(self, model: ModelRef) -> int:
         """The number that the next version of `model` gets.
@@ -168,15 +169,22 @@ class Catalog:
         )
         return last + 1
 
-    def aliases(self, ref: VersionRef) -> list[str]:
-        """Under which names of its source the version was asked for."""
-        t = tables.version_alias
+    def aliases(self, version: Version) -> list[str]:
+        """Under which names of its source a version was asked for.
+
+        Raises:
+            RefusedError: they are not those that the log says it was asked for by.
+        """
+        t, ref = tables.version_alias, version.ref
         query = (
             select(t.c.alias)
             .where(t.c.team == ref.team, t.c.model == ref.model, t.c.number == ref.number)
             .order_by(t.c.made, t.c.alias)
         )
-        return list(self._connection.execute(query).scalars())
+        found = list(self._connection.execute(query).scalars())
+        at_first = json.loads(version.source)["aliases"]
+        logged.check_aliases(self._connection, ref, at_first, set(found))
+        return found
 
     def goldens(self, ref: VersionRef) -> str | None:
         """The digest of the version's goldens, None if it has none.
@@ -201,7 +209,7 @@ class Catalog:
         """Every form of a version, the source artifact first.
 
         Raises:
-            RefusedError: one that the log names has no row.
+            RefusedError: one that the log names has no row, or the log names none of one.
         """
         t = tables.artifact
         query = select(t).where(

@@ -8,6 +8,7 @@ taken out is not passed over.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -123,13 +124,13 @@ def check_no_version(connection: Connection, ref: VersionRef) -> None:
         FailedError: the log is not the one that was signed.
     """
     if _taken_in(connection, ref) is not None:
-        raise signed_log.missing(f"the version {ref}", _row_of(ref))
+        raise signed_log.missing(f"the version {ref}", row_of(ref))
 
 
 def check_version(
     connection: Connection, ref: VersionRef, source: bytes, says: Mapping[str, str]
-) -> None:
-    """Check that a version was taken in as its row says: whoever may add rows adds a version, too.
+) -> str:
+    """When a version was taken in, as its row says: whoever may add rows adds a version, too.
 
     Args:
         connection: of one state of the hub.
@@ -141,21 +142,38 @@ def check_version(
         RefusedError: the log says otherwise.
         FailedError: the log is not the one that was signed.
     """
-    logged = _taken_in(connection, ref)
-    is_so = logged is not None and all(logged.get(name) == one for name, one in says.items())
-    if not is_so or sha256(source).hexdigest() != says["source_record"]:
-        raise signed_log.not_logged(f"the version {ref}", _row_of(ref))
+    entry = _taken_in(connection, ref)
+    digest = sha256(source).hexdigest()
+    if entry is None or not says_so(entry.data, says) or digest != says["source_record"]:
+        raise signed_log.not_logged(f"the version {ref}", row_of(ref))
+    return entry.at
+
+
+def says_so(data: Mapping[str, Any], says: Mapping[str, str]) -> bool:
+    """Whether an entry has all these members."""
+    return all(data.get(name) == one for name, one in says.items())
 
 
 def check_artifacts(connection: Connection, ref: VersionRef, paths: Collection[str]) -> None:
-    """Check that the forms of a version are all there; `paths` have rows.
+    """Check that the forms of a version are those that the log names; `paths` have rows.
 
     Raises:
-        RefusedError: one that the log names is not.
+        RefusedError: one that the log names has none, or the log names none of one.
         FailedError: the log is not the one that was signed.
     """
-    for path in sorted(named_evidence(connection, ref).keys() - set(paths)):
+    check_same_artifacts(named_evidence(connection, ref).keys(), set(paths))
+
+
+def check_same_artifacts(named: AbstractSet[str], there: AbstractSet[str]) -> None:
+    """Check that the artifacts that the log has `named` are those that have rows.
+
+    Raises:
+        RefusedError: they are not.
+    """
+    for path in sorted(named - there):
         raise _no_artifact(path)
+    for path in sorted(there - named):
+        raise signed_log.not_logged(f"the artifact {path}", f"artifact WHERE path = '{path}'")
 
 
 def check_evidence(connection: Connection, path: CatalogPath, digests: Collection[str]) -> None:
@@ -222,10 +240,9 @@ def _no_artifact(path: str) -> RefusedError:
     return signed_log.missing(f"the artifact {path}", f"artifact WHERE path = '{path}'")
 
 
-def _taken_in(connection: Connection, ref: VersionRef) -> Mapping[str, Any] | None:
-    """What was said when a version was taken in; None where the log does not say that it was."""
-    found = (one.data for one in _about_version(connection, ref) if one.type == INGESTED)
-    return next(found, None)
+def _taken_in(connection: Connection, ref: VersionRef) -> Entry | None:
+    """The entry of when a version was taken in; None where the log does not say that it was."""
+    return next((one for one in _about_version(connection, ref) if one.type == INGESTED), None)
 
 
 def _about_version(connection: Connection, ref: VersionRef) -> tuple[Entry, ...]:
@@ -240,7 +257,8 @@ def _about_version(connection: Connection, ref: VersionRef) -> tuple[Entry, ...]
     return once_read(connection, f"entries about {ref}", read)
 
 
-def _row_of(ref: VersionRef) -> str:
+def row_of(ref: VersionRef) -> str:
+    """Where the row of a version is in the database, in words."""
     where = f"team = '{ref.team}' AND model = '{ref.model}' AND number = {ref.number}"
     return f"model_version WHERE {where}"
 

@@ -7,12 +7,15 @@ compares every one of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
 from sealift_registry.trust import signed_log
+from sealift_signing.drawing import word
 from sealift_signing.errors import UsageError
 
 INGESTED = "version.ingested"
@@ -51,6 +54,35 @@ def last_promotion(connection: Connection) -> int:
         return None
 
     return signed_log.last_number(connection, REQUESTED, None, number)
+
+
+def check_aliases(
+    connection: Connection, ref: VersionRef, at_first: Iterable[str], found: AbstractSet[str]
+) -> None:
+    """Check that a version was asked for by the aliases that have rows, and by no others.
+
+    Args:
+        connection: of one state of the hub.
+        ref: the version.
+        at_first: those in its source record, which it was taken in with.
+        found: those that have rows.
+
+    Raises:
+        RefusedError: the log says otherwise.
+        FailedError: the log is not the one that was signed.
+    """
+    said, name = set(at_first), str(ref)
+    for entry in signed_log.every(connection, (SEEN_AGAIN,), ("model", str(ref.of)), name.encode()):
+        if entry.data["version"] == name:
+            said.update(entry.data["aliases"])
+    row = (
+        f"version_alias WHERE team = '{ref.team}' AND model = '{ref.model}' AND "
+        f"number = {ref.number}"
+    )
+    for alias in sorted(found - said):
+        raise signed_log.not_logged(f"the alias {word(alias)} of {ref}", row)
+    for alias in sorted(said - found):
+        raise signed_log.missing(f"the alias {word(alias)} of {ref}", row)
 
 
 def check_goldens(connection: Connection, ref: VersionRef, turn: int, digest: str) -> None:

@@ -144,7 +144,7 @@ class Intake:
             version = catalog.version(VersionRef.parse(str(said["version"])))
             goldens = catalog.goldens(version.ref)
             new = "artifact" in said
-            aliases = catalog.aliases(version.ref) if new else said["aliases"]
+            aliases = catalog.aliases(version) if new else said["aliases"]
         kept = None
         if said.get("goldens"):
             copied = _free(steps.folder / "kept.npz")

@@ -203,14 +203,14 @@ class S3Blobs:
 
     def _put(self, taken: Source, expect: str | None, told: Progress, *, anew: bool) -> Blob:
         size = taken.size
-        first = s3_sending.read_fully(taken, PART + 1)
-        if len(first) <= PART:
-            blob = self._put_small(first, expect, anew=anew)
+        small = taken.small(PART)
+        if small is not None:
+            blob = self._put_small(small, expect, anew=anew)
             told(blob.size)
             return blob
-        if expect is None or self.rely_on([expect]) or self.has(expect):
-            return self._put_hashed(first, taken, size, expect, told, anew=anew)
-        return self._send(expect, size, first, taken, told, anew=anew)
+        if expect is None or self.rely_on([expect]) or (not anew and self.has(expect)):
+            return self._put_hashed(taken, size, expect, told, anew=anew)
+        return self._send(expect, size, taken, told, anew=anew)
 
     def put_bytes(self, data: bytes) -> Blob:
         """Take in `data`; nothing is written where it is here already."""
@@ -226,19 +226,21 @@ class S3Blobs:
     ) -> Blob:
         """Take in a regular file, never through a link: hashed where it lies, and then sent."""
         with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > PART and (expect is None or self.has(expect)):
-                try:
-                    found, size = stream.hash_file(file)
-                    file.seek(0)
-                except OSError as bad:
-                    raise unreadable(str(path), bad) from bad
-                if expect not in {None, found}:
-                    raise damaged(str(expect))
-                taken, told = Source(file, str(path)), progress or _nobody
-                return self._put_known(Blob(found, size), b"", taken, told, anew=anew)
-            taken = Source(file, str(path))
-            return self._put(taken, expect, progress or _nobody, anew=anew)
+            size, taken = os.fstat(file.fileno()).st_size, Source(file, str(path))
+            if size <= PART:
+                return self._put(taken, expect, progress or _nobody, anew=anew)
+            if expect is not None and (anew or not self.has(expect)):
+                # Hashed on its way, and kept only if that is its digest.
+                anew = bool(self.rely_on([expect])) or anew
+                return self._send(expect, size, taken, progress or _nobody, anew=anew)
+            try:
+                found, size = stream.hash_file(file)
+                file.seek(0)
+            except OSError as bad:
+                raise unreadable(str(path), bad) from bad
+            if expect not in {None, found}:
+                raise damaged(str(expect))
+            return self._put_known(Blob(found, size), taken, progress or _nobody, anew=anew)
 
     def prepare(self, files: Mapping[str, Path]) -> Callable[[], None]:
         """Upload all of them now; what is returned has nothing left to do."""
@@ -269,7 +271,6 @@ class S3Blobs:
 
     def _put_hashed(
         self,
-        first: bytes,
         source: Source,
         about: int | None,
         expect: str | None,
@@ -283,8 +284,7 @@ class S3Blobs:
                 work = stack.enter_context(workspace(self._work))
                 self._check_room(about)
                 aside = stack.enter_context((work / "blob").open("x+b"))
-                aside.write(first)
-                digest, size = sha256(first), len(first)
+                digest, size = sha256(), 0
                 while piece := source.read(stream.CHUNK):
                     digest.update(piece)
                     size += len(piece)
@@ -295,11 +295,9 @@ class S3Blobs:
             if expect not in {None, digest.hexdigest()}:
                 raise damaged(str(expect))
             blob = Blob(digest.hexdigest(), size)
-            return self._put_known(blob, b"", Source(aside), told, anew=anew)
+            return self._put_known(blob, Source(aside), told, anew=anew)
 
-    def _put_known(
-        self, blob: Blob, first: bytes, source: Source, told: Progress, *, anew: bool
-    ) -> Blob:
+    def _put_known(self, blob: Blob, source: Source, told: Progress, *, anew: bool) -> Blob:
         """Send what was hashed, unless it is there in this size."""
         anew = bool(self.relied([blob.sha256])) or anew
         there = None if anew else self._size(blob.sha256)
@@ -307,13 +305,12 @@ class S3Blobs:
             told(blob.size)
             return blob
         anew = anew or there is not None
-        return self._send(blob.sha256, blob.size, first, source, told, anew=anew)
+        return self._send(blob.sha256, blob.size, source, told, anew=anew)
 
     def _send(
         self,
         digest: str,
         size: int | None,
-        first: bytes,
         source: Source,
         told: Progress,
         *,
@@ -322,7 +319,7 @@ class S3Blobs:
         key, behaviour = self.key(digest), self.parts_behaviour
         with self.calls.told():
             sending = Sending(self.calls, key, digest, size, told, behaviour, only_new=not anew)
-            _, sent = sending.send(first, source)
+            _, sent = sending.send(source)
         # Where it was not written somebody was quicker, with the same digest and so the same bytes.
         blob = Blob(digest, sent)
         self._confirm(blob, checked=behaviour.checksums)

@@ -101,13 +101,26 @@ class Source:
         name = getattr(source, "name", None)
         named = str(name) if isinstance(name, (str, Path)) else ""
         self.what = what or named or "What was to be taken in"
+        self._ahead = b""
 
-    def read(self, most: int = -1) -> bytes:
+    def small(self, most: int) -> bytes | None:
+        """All of it, where it has no more than `most` bytes; else None, and nothing is taken."""
+        first = read_fully(self, most + 1)
+        if len(first) <= most:
+            return first
+        # Nobody else has them: they are given up as soon as they are read.
+        self._ahead = first
+        return None
+
+    def read(self, most: int) -> bytes:
         """Up to `most` bytes.
 
         Raises:
             FailedError: they could not be read.
         """
+        if self._ahead:
+            taken, self._ahead = self._ahead[:most], self._ahead[most:]
+            return taken
         try:
             return self._source.read(most)
         except OSError as bad:
@@ -122,13 +135,13 @@ class Source:
         """
         left = getattr(getattr(self._source, "raw", None), "left", None)
         if isinstance(left, int):
-            return left
+            return left + len(self._ahead)
         try:
             about = os.fstat(self._source.fileno())
             left = about.st_size - self._source.tell()
         except (AttributeError, OSError, ValueError):
             return None
-        return max(left, 0) if stat.S_ISREG(about.st_mode) else None
+        return max(left, 0) + len(self._ahead) if stat.S_ISREG(about.st_mode) else None
 
 
 @dataclass
@@ -149,8 +162,8 @@ class Sending:
     behaviour: PartsBehaviour
     only_new: bool
 
-    def send(self, first: bytes, source: Source) -> tuple[bool, int]:
-        """Send `first` and the rest of `source`; whether it was written, and how many bytes it has.
+    def send(self, source: Source) -> tuple[bool, int]:
+        """Send what is left of `source`; whether it was written, and how many bytes it has.
 
         Raises:
             RefusedError: those bytes have another digest; nothing was kept.
@@ -162,13 +175,13 @@ class Sending:
         self._upload = str(upload["UploadId"])
         self._full, self._crc = is_whole(upload), 0
         try:
-            parts, size = self._parts(first, source)
+            parts, size = self._parts(source)
             return self._complete(parts, size), size
         except BaseException:
             self._abort()
             raise
 
-    def _parts(self, first: bytes, source: Source) -> tuple[list[dict[str, Any]], int]:
+    def _parts(self, source: Source) -> tuple[list[dict[str, Any]], int]:
         """Read one part after the other, which are sent side by side."""
         digest, size = sha256(), 0
         what, where = f"The blob {self.digest[:12]}", self.calls.address.where
@@ -187,15 +200,14 @@ class Sending:
         try:
             while True:
                 number = len(done) + len(due) + 1
-                each = part_size(self.size, number)
-                data = first[:each] + read_fully(source, each - len(first[:each]))
+                data = read_fully(source, part_size(self.size, number))
                 if not data:
                     break
-                first = first[each:]
                 digest.update(data)
                 size += len(data)
                 check_size(size, what, where)
                 due.append((len(data), hands.submit(partial(self._part, number, data))))
+                del data  # whoever sends it has it, and no longer than that
                 while len(due) >= HANDS:
                     finish()
             while due:

@@ -6,16 +6,17 @@ entry goes by those alone that are under the edge that the log's key signed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from sealift_registry.audit import edge, pending
 from sealift_registry.audit.stored_hashes import damaged
 from sealift_registry.audit.tables import log_entry, log_term
-from sealift_registry.storage.queries import all_rows, holds
+from sealift_registry.storage.queries import all_rows, holds, in_parts
 from sealift_registry.trust import whereabouts
 from sealift_registry.trust.stored import once_read
 from sealift_signing.errors import RefusedError, SealiftError
@@ -149,19 +150,67 @@ def every(
     asked = Term(*term)
     found = reversed(pending.entries(connection))
     yield from (one for one in found if one.type in types and asked in one.terms)
-    end = once_read(connection, "the log's edge", lambda: signed(connection))
+    e = log_entry.c
+    query = _termed(asked.kind, [asked.value]).where(e.type.in_(types), holds(e.body, part))
+    yield from _proved(connection, query, types, {asked}, lambda _: True)
+
+
+def every_of(
+    connection: Connection,
+    types: tuple[str, ...],
+    terms: Collection[Term],
+    is_asked: Callable[[bytes], bool],
+) -> Iterator[Entry]:
+    """Every entry of these types that one of `terms`, all of a kind, finds: those that are asked.
+
+    As `every`, by few questions for however many terms, for who writes nothing meanwhile; of those
+    of one term the newest first.
+
+    Args:
+        connection: of one state of the hub.
+        types: of the entries.
+        terms: what finds them.
+        is_asked: whether an entry of these bytes is wanted; what is not is not proved.
+
+    Raises:
+        FailedError: one of them is not the one that was signed, or the log is not.
+    """
+    for some in in_parts(list(terms)):
+        (kind,) = {one.kind for one in some}
+        # Not by their types as well: all entries of those would be gone along.
+        query = _termed(kind, [one.value for one in some])
+        yield from _proved(connection, query, types, set(some), is_asked)
+
+
+def _termed(kind: str, values: Collection[str]) -> Select[Any]:
+    """Entries that words find, the newest first; none of them is believed."""
     e, t = log_entry.c, log_term.c
-    query = (
-        select(e.seq, e.leaf, e.body)
+    return (
+        select(e.seq, e.type, e.leaf, e.body)
         .join(log_term, t.seq == e.seq)
-        .where(t.kind == asked.kind, t.value == asked.value, t.seq >= 0, t.seq < end.size)
-        .where(e.type.in_(types), holds(e.body, part))
+        .where(t.kind == kind, t.value.in_(values))
         .order_by(t.seq.desc())
     )
-    rows = [LogRow(*row) for row in connection.execute(query)]
+
+
+def _proved(
+    connection: Connection,
+    query: Select[Any],
+    types: tuple[str, ...],
+    terms: AbstractSet[Term],
+    is_asked: Callable[[bytes], bool],
+) -> Iterator[Entry]:
+    """Those of the rows of a query that are under the log's edge, and by their own words so."""
+    end = once_read(connection, "the log's edge", lambda: signed(connection))
+    under = query.where(log_term.c.seq >= 0, log_term.c.seq < end.size)
+    rows = [
+        LogRow(one.seq, bytes(one.leaf), bytes(one.body))
+        for one in all_rows(connection, under)
+        if one.type in types and is_asked(bytes(one.body))
+    ]
     for entry in map(edge.prover(connection, end), rows):
         # By its own words: rows of terms and of types are nobody's.
-        if entry.type in types and asked in entry.terms:
+        if entry.type in types and not terms.isdisjoint(entry.terms):
             yield entry
 
 

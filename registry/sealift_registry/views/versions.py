@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog import pages
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version, latest, newest
+from sealift_registry.catalog.filed_page import FiledPage
 from sealift_registry.catalog.pages import PagePlace, VersionFilter, VersionHead
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery.running import where
@@ -134,11 +135,13 @@ def versions(
     )
     refs = [head.ref for head in heads]
     artifacts = pages.artifacts(connection, refs)
-    listed = _Listed(connection, now, refs)
+    filed, listed = FiledPage(connection, heads), _Listed(connection, now, refs)
 
     def row(head: VersionHead) -> VersionRow:
-        forms = (one.path.form for one in artifacts[head.ref] if not one.path.is_source)
-        return VersionRow(head, tuple(sorted(forms)), listed.stages(head.ref))
+        paths = [one.path for one in artifacts[head.ref]]
+        made = filed.check(head, map(str, paths))
+        forms = (path.form for path in paths if not path.is_source)
+        return VersionRow(replace(head, made=made), tuple(sorted(forms)), listed.stages(head.ref))
 
     rows, refused = told_or_refused(heads, row, lambda head: str(head.ref))
     return Page(rows, refused, after)
@@ -188,7 +191,7 @@ def version(hub: Hub, connection: Connection, ref: VersionRef) -> VersionView:
     return VersionView(
         version=found,
         source=json.loads(found.source),
-        aliases=tuple(catalog.aliases(ref)),
+        aliases=tuple(catalog.aliases(found)),
         goldens=catalog.goldens(ref),
         artifacts=artifacts,
         check_rows_travel=teams.lets_check_rows_travel(repository, ref.team),
