@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select
 
-from sealift_registry.catalog import tables
+from sealift_registry.catalog import discards, tables
 from sealift_registry.catalog.catalog import artifact_of_row
+from sealift_registry.catalog.discards import Discard, Discards
 from sealift_registry.proof.proof_report import named_check_rows
 from sealift_registry.storage import s3_versions
 from sealift_registry.storage.queries import all_rows, in_parts
@@ -69,11 +70,13 @@ class Found:
     Attributes:
         blobs, size: how many are named, and the bytes of those that are there.
         losses: in the order of versions.
+        discarded: the forms whose files nobody misses.
     """
 
     blobs: int
     size: int
     losses: tuple[Loss, ...]
+    discarded: tuple[Discard, ...] = ()
 
 
 @dataclass
@@ -82,11 +85,15 @@ class Named:
 
     Attributes:
         others: what is named elsewhere, and by what: of that nothing is checked here.
+        discards: the forms that were discarded: their files are not named by them.
+        let_go: those files.
     """
 
     parts: dict[str, set[Part]] = field(default_factory=dict)
     manifests: dict[str, list[CatalogPath]] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
+    discards: Discards = field(default_factory=dict)
+    let_go: set[str] = field(default_factory=set)
 
     def add(self, digest: str, kind: PartKind, path: CatalogPath) -> None:
         """A blob is named as this of an artifact; what is no digest is passed over."""
@@ -134,7 +141,8 @@ class Examination:
             for one, fault in self._faults.items()
         ]
         losses.sort(key=lambda one: (one.of, one.sha256))
-        return Found(len(parts), sum(self._sizes.values()), tuple(losses))
+        discarded = tuple(one for _, one in sorted(self._named.discards.items()))
+        return Found(len(parts), sum(self._sizes.values()), tuple(losses), discarded)
 
     def look_again(self, changed: Iterable[str]) -> set[str]:
         """Look at what was written since, and at what manifests name that are read only now.
@@ -218,8 +226,12 @@ def _faults(store: BlobStore, sizes: Mapping[str, int], progress: Progress) -> d
 
 
 def named_by_rows(connection: Connection) -> Named:
-    """What rows themselves name: sources, goldens, manifests, and what proofs left."""
-    named = Named()
+    """What rows themselves name: sources, goldens, manifests, and what proofs left.
+
+    Raises:
+        FailedError: the log, which says what was discarded, is not the one that was signed.
+    """
+    named = Named(discards=discards.of_all(connection))
     v, g = tables.model_version.c, tables.goldens.c
     for row in all_rows(connection, select(v.team, v.model, v.number, v.source_sha256)):
         named.add(row.source_sha256, "source-record", _source(row))
@@ -270,5 +282,10 @@ def _add_parts(named: Named, manifest: str, data: bytes, path: CatalogPath) -> N
         read = read_manifest(data, what=manifest)
     except SealiftError:
         return  # it has its digest, and is no manifest: `audit fsck` says who signed that
+    discarded = named.discards.get(str(path))
+    if discarded is not None and discarded.sha256 == manifest:
+        named.add(read.config.sha256, "file", path)
+        named.let_go |= read.blobs.keys()
+        return
     for digest in read.blobs:
         named.add(digest, "file", path)

@@ -196,6 +196,8 @@ def _ingested(done: Ingested) -> Made:
         "source_record": version.source_sha256,
         "aliases": list(done.aliases),
     }
+    if done.restored:
+        made["restored"] = True
     if done.goldens:
         made["goldens"] = done.goldens
     if done.kept is not None:

@@ -54,6 +54,8 @@ from tests.site_on_paper import SiteOnPaper
 
 BY_MACHINES = {one.PREDICATE_TYPE for one in (Evidence, Receipt, SiteRequest)}
 OF_NOTHING_SIGNED = {
+    "artifact.discarded",
+    "artifact.restored",
     "conversion.refused",
     "hub.leaving",
     "hub.moved",

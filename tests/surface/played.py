@@ -171,6 +171,12 @@ class Played:
         days.hub(f"ingest onnx new.onnx --as {MODEL}")
         days.hub(f"ingest onnx new.npz --as {MODEL}", code=1)
         days.hub(f"convert {MODEL}/3 --for {TARGET}")
+        days.hub(f"discard {MODEL}/3 --plan")
+        days.hub(f"discard {MODEL}/3 --reason mistaken --yes")
+        for line in (f"discard {MODEL}/3 --plan", "blobs fsck", f"show {MODEL}/3", "list"):
+            days.hub(line)
+        days.hub(f"ingest onnx new.onnx --as {MODEL}")
+        days.hub(f"convert {MODEL}/3 --for {TARGET}")
 
     def promotion(self) -> None:
         """Version 2 by drafts, though it was withdrawn; version 3 at the hub."""

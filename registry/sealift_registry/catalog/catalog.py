@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, func, select
 
-from sealift_registry.catalog import filed, logged, tables
+from sealift_registry.catalog import discards, filed, logged, tables
+from sealift_registry.catalog.discards import Discards
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
 from sealift_registry.trust import signed_log
 from sealift_signing import statements
@@ -231,6 +232,14 @@ class Catalog:
             filed.check_no_artifact(self._connection, path)
             return None
         return artifact_of_row(row)
+
+    def discards(self, ref: VersionRef) -> Discards:
+        """The forms of a version that are discarded, by their paths.
+
+        Raises:
+            FailedError: the log is not the one that was signed.
+        """
+        return discards.of_version(self._connection, ref)
 
     def evidence(self, path: CatalogPath) -> list[Signed[Evidence]]:
         """The evidence about an artifact, newest last, as its statements say when it was made.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from sealift_registry.catalog.logged import BUILT, INGESTED, REQUESTED
+from sealift_registry.catalog.logged import BUILT, INGESTED, REQUESTED, RESTORED
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
 from sealift_registry.trust import signed_log
 from sealift_registry.trust.stored import once_read
@@ -29,7 +29,7 @@ MEASURED = "variant.measured"
 COMPARED = "variant.compared"
 STATEMENTS = {REQUESTED: "request", APPROVED: "approval", OBJECTED: "objection"}
 """The entries about what a person signed, and what that is."""
-ABOUT_ARTIFACTS = (INGESTED, BUILT, MEASURED, COMPARED)
+ABOUT_ARTIFACTS = (INGESTED, BUILT, MEASURED, COMPARED, RESTORED)
 """The entries that name evidence."""
 
 Evidence = Mapping[str, frozenset[str]]
@@ -66,7 +66,7 @@ def evidence_of(entry: Entry) -> tuple[str, frozenset[str]]:
         path = str(VersionRef.parse(data["version"]).path(SOURCE))
     else:
         path = data["artifact"]
-    said = data.get("evidence", {}) if entry.type == BUILT else data
+    said = data.get("evidence", {}) if entry.type in {BUILT, RESTORED} else data
     return path, frozenset(said[kind] for kind in EVIDENCE_PURPOSE if said.get(kind))
 
 

@@ -22,6 +22,10 @@ INGESTED = "version.ingested"
 SEEN_AGAIN = "version.seen-again"
 BUILT = "variant.built"
 REQUESTED = "promotion.requested"
+DISCARDED = "artifact.discarded"
+"""The files of some forms of a version may go."""
+RESTORED = "artifact.restored"
+"""The files of a form that was discarded are there again."""
 GOLDENS = "goldens"
 
 

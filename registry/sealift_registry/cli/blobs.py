@@ -183,6 +183,7 @@ def blobs_fsck(session: Session) -> None:
     with session.terminal.phases() as begin_phase:
         found = examine(session.app.hub, begin_phase)
     lines = [_sentence(one) for one in found.losses] or [_whole(found)]
+    lines += _discarded(found)
     lines += _what_to_do(session, found)
     session.terminal.answer("blobs-fsck", _json(found), lines)
     _refuse(found)
@@ -244,6 +245,7 @@ def _tell_mended(session: Session, done: Mended) -> None:
     ]
     lines += done.told
     lines += [_sentence(one) for one in done.found.losses] or [_whole(done.found)]
+    lines += _discarded(done.found)
     lines += _what_to_do(session, done.found)
     whence = {digest: where for digest, (_, where) in done.back.items()}
     data = {**_json(done.found), "mended": list(done.back), "whence": whence, "told": done.told}
@@ -311,6 +313,11 @@ def _whole(found: Found) -> str:
     return f"{counted(found.blobs, 'blob')} hashed, {megabytes(found.size)}: whole."
 
 
+def _discarded(found: Found) -> list[str]:
+    """What is looked for no more, and is no loss."""
+    return [f"{one.words} Its files are not looked for." for one in found.discarded]
+
+
 def _sentence(one: Loss) -> str:
     kinds = " and ".join(dict.fromkeys(_KINDS[part.kind] for part in one.parts))
     older = " The bucket has older versions of it." if one.older else ""
@@ -329,7 +336,13 @@ def _json(found: Found) -> dict[str, Any]:
         }
         for one in found.losses
     ]
-    return {"blobs": found.blobs, "bytes": found.size, "lost": losses, "ok": not found.losses}
+    return {
+        "blobs": found.blobs,
+        "bytes": found.size,
+        "lost": losses,
+        "discarded": [str(one.path) for one in found.discarded],
+        "ok": not found.losses,
+    }
 
 
 def _refuse(found: Found) -> None:

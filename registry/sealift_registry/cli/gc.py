@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def gc(session: Session, *, remove: bool) -> None:
     """Say what nothing needs any more, or remove it.
 
-    Blobs that no version, evidence, draft, job or work under way names; rows of jobs that ended
-    more than retention.job_days ago, of which the log keeps its entries; and folders of work that
-    was killed.
+    Blobs that no version, evidence, draft, job or work under way names, and those of what was
+    discarded (sealift discard); rows of jobs that ended more than retention.job_days ago, of which
+    the log keeps its entries; and folders of work that was killed.
 
     Nothing goes while a row is not what the log says of it, or a manifest is lost. It may run
     beside everything else, and may be stopped at any time.
@@ -41,17 +41,14 @@ def _data(found: Found, *, done: bool) -> dict[str, Any]:
     return {
         "done": done,
         "where": found.where,
-        **_amount(found.removed if done else found.unnamed),
+        **(found.removed if done else found.unnamed).said(),
+        "discarded": (found.removed_discarded if done else found.discarded).said(),
         "jobs": found.jobs,
         "folders": found.folders,
-        "kept": [{"why": why, **_amount(one)} for why, one in found.kept.items()],
-        "locked": {**_amount(found.locked), "until": found.locked_until or None},
+        "kept": [{"why": why, **one.said()} for why, one in found.kept.items()],
+        "locked": {**found.locked.said(), "until": found.locked_until or None},
         "needs_versions": found.needs_versions,
     }
-
-
-def _amount(one: Amount) -> dict[str, int]:
-    return {"blobs": one.blobs, "bytes": one.size}
 
 
 def _lines(found: Found, days: int, *, done: bool) -> list[str]:
@@ -78,9 +75,13 @@ def _lines(found: Found, days: int, *, done: bool) -> list[str]:
 
 
 def _gone(found: Found, days: int, *, done: bool) -> list[str]:
-    blobs, lines = found.removed if done else found.unnamed, list[str]()
+    lines = list[str]()
+    blobs = found.removed if done else found.unnamed
     if blobs.blobs:
         lines.append(f"  {_size(blobs)}: named by nothing")
+    blobs = found.removed_discarded if done else found.discarded
+    if blobs.blobs:
+        lines.append(f"  {_size(blobs)}: files of what was discarded")
     if found.jobs:
         lines.append(f"  {counted(found.jobs, 'job')}: ended more than {counted(days, 'day')} ago")
     if found.folders:

@@ -14,7 +14,7 @@ JOURNEY = (
     *("ingest", "convert", "job", "runtime", "promote", "approve", "object", "submit"),
     *("site", "assign", "unassign", "export", "receive"),
     "worker",
-    *("list", "show", "audit", "blobs", "gc", "renew", "fingerprint", "db", "migrate"),
+    *("list", "show", "audit", "blobs", "discard", "gc", "renew", "fingerprint", "db", "migrate"),
 )
 """The commands as help lists them: in the order in which a newcomer needs them."""
 

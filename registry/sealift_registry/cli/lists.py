@@ -34,6 +34,9 @@ FILTERS = {
     "hardware-targets": set[str](),
 }
 """What a list can be asked, by the names of the options."""
+DISCARDED = "discarded"
+RARE = {DISCARDED}
+"""Columns that people are shown where a row has something there."""
 THEIRS = {"source"}
 """Columns of what somebody else wrote, such as the name of a file."""
 MOST_OFFICES = 4
@@ -160,12 +163,21 @@ def _answer(session: Session, kind: str, found: Listing) -> None:
     }
     lines = [found.empty]
     if found.rows or refused:
-        lines = in_columns(headings, [_told(headings, row) for row in found.rows])
+        lines = in_columns(*_shown(headings, [_told(headings, row) for row in found.rows]))
     lines += refused_rows.refusal_lines(refused)
     if found.after is not None:
         lines += ["", f"There is more: add --beyond {pasted([found.after])}"]
     session.terminal.answer(f"list-{kind}", data, lines)
     refused_rows.check(refused)
+
+
+def _shown(headings: Row, rows: Sequence[Row]) -> tuple[Row, list[Row]]:
+    """The same without the rare columns in which no row has anything."""
+    empty = [
+        n for n, one in enumerate(headings) if one in RARE and {row[n] for row in rows} <= {"-"}
+    ]
+    kept = [n for n in range(len(headings)) if n not in empty]
+    return tuple(headings[n] for n in kept), [tuple(row[n] for n in kept) for row in rows]
 
 
 def _told(headings: Row, row: Sequence[Cell]) -> Row:
@@ -196,12 +208,13 @@ def _versions(session: Session, connection: Connection, asked: Asked) -> Listing
             one.head.source_version,
             one.head.format,
             ", ".join(one.variants) or "-",
+            ", ".join(one.discarded) or "-",
             ", ".join(one.stages) or "-",
             one.head.made,
         )
         for one in page.rows
     ]
-    headings = ("version", "source", "format", "variants", "listed", "made")
+    headings = ("version", "source", "format", "variants", DISCARDED, "listed", "made")
     empty = "There is no version yet. Take one in with: sealift ingest --help"
     return Listing(headings, rows, _empty(asked, empty), page.refused, page.after)
 

@@ -12,6 +12,7 @@ from sealift_registry.cli import (
     conversion,
     db,
     delivery,
+    discard,
     fingerprint,
     gc,
     intake,
@@ -34,7 +35,7 @@ from sealift_signing.errors import FailedError, SealiftError, UsageError
 
 COMMANDS = (
     *(setup, keys, teams, intake, conversion, jobs, worker, runtimes, promotion, delivery),
-    *(lists, show, audit, submit, fingerprint, blobs, gc, db, migrate),
+    *(lists, show, audit, submit, fingerprint, blobs, discard, gc, db, migrate),
 )
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 PROGRAM = "sealift"

@@ -14,9 +14,9 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection
 
-from sealift_registry.catalog import recording
+from sealift_registry.catalog import recording, restoring
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog
-from sealift_registry.catalog.logged import BUILT
+from sealift_registry.catalog.logged import BUILT, RESTORED
 from sealift_registry.catalog.storing import store_manifest, store_opened
 from sealift_registry.conversion import result_rules
 from sealift_registry.conversion.build_result import (
@@ -44,7 +44,7 @@ from sealift_signing.drawing import drawn
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_sync.artifact import LARGEST_MANIFEST, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle.medium import Medium
@@ -173,7 +173,7 @@ class _Taking:
         data = refusal(path, judged.order.goldens, bad)
 
         def action(connection: Connection) -> tuple[Entry, None]:
-            if judged.order.existing is None and Catalog(connection).artifact(path) is not None:
+            if judged.order.existing is None and _built_before(connection, path) is not None:
                 raise _overtaken(judged)
             again = said_before(self.hub, connection, (REFUSED,), lambda said: data == said)
             if again is not None or is_known(connection, digest):
@@ -253,9 +253,12 @@ class _Taking:
         adopt = self._ready(aside)
 
         def action(connection: Connection) -> tuple[Entry, ArtifactRow]:
-            meanwhile = Catalog(connection).artifact(path)
+            meanwhile = _built_before(connection, path)
             if meanwhile is not None:
                 raise _BuiltMeanwhileError(meanwhile, theirs=not _is_known(connection, judged))
+            gone = Catalog(connection).artifact(path)
+            if gone is not None:
+                return self._restored(connection, judged, gone, adopt), gone
             adopt()
             made = moment(self.hub.now())
             row = ArtifactRow(path, str(said.manifest), shape.write(recipe), made)
@@ -275,6 +278,25 @@ class _Taking:
         except _BuiltMeanwhileError as meanwhile:
             untried = () if meanwhile.theirs else said.untried
             return Accepted(meanwhile.artifact, new=False, untried=untried, theirs=meanwhile.theirs)
+
+    def _restored(
+        self,
+        connection: Connection,
+        judged: Judged,
+        gone: ArtifactRow,
+        adopt: Callable[[], None],
+    ) -> Entry:
+        """The variant was discarded, and the very same was built again.
+
+        Raises:
+            RefusedError: it came out otherwise.
+        """
+        if gone.sha256 != judged.said.manifest:
+            raise _came_out_otherwise(gone)
+        adopt()
+        _add_evidence(connection, judged)
+        evidence = {one.predicate.kind: one.sha256 for one in judged.evidence}
+        return self.entry(RESTORED, self.actor, judged, restoring.data_of(gone, evidence))
 
     def _measured(self, aside: BlobFolder, judged: Judged) -> Accepted:
         """The variant was there, and the goldens or runtimes are others: it was only measured.
@@ -317,6 +339,24 @@ class _Taking:
         """An entry about the model of a result; `words` find it, too."""
         terms = {"model": judged.order.path.full_model, **(words or {})}
         return self.hub.entry(kind, actor, data, terms)
+
+
+def _built_before(connection: Connection, path: CatalogPath) -> ArtifactRow | None:
+    """The variant, if it was built and not discarded since."""
+    row = Catalog(connection).artifact(path)
+    return None if row is None or restoring.is_discarded(connection, row) else row
+
+
+def _came_out_otherwise(gone: ArtifactRow) -> RefusedError:
+    version, form = gone.path.full_version, gone.path.form
+    return RefusedError(
+        "restored-otherwise",
+        f"{gone.path} was discarded, and what was built now is not the same: with other software, "
+        "or on another machine than then. What people and evidence say of it is about other bytes.",
+        subject=str(gone.path),
+        next_step="Build it with the software that its recipe names, on such a machine: "
+        f"sealift convert {version} --for {form}; or ingest another version of the model.",
+    )
 
 
 def _new_evidence(connection: Connection, judged: Judged) -> list[Signed[Evidence]]:

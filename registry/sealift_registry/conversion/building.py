@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest, newest
+from sealift_registry.catalog.discards import check_there
 from sealift_registry.catalog.findings import Finding
-from sealift_registry.catalog.logged import BUILT
+from sealift_registry.catalog.logged import BUILT, RESTORED
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import store_manifest, store_opened
 from sealift_registry.conversion.acceptance import MEASURED, Accepted, accept
@@ -168,7 +169,7 @@ class Builder:
             return data.get("artifact") == str(row.path)
 
         with self._hub.reading() as connection:
-            ours = said_before(self._hub, connection, (BUILT, MEASURED), about)
+            ours = said_before(self._hub, connection, (BUILT, RESTORED, MEASURED), about)
         if ours is not None and ours.get("verdict", "pass") != "pass" and plan.parity is not None:
             details = {**plan.parity.predicate.details}
             details.pop("picture", None)
@@ -176,7 +177,7 @@ class Builder:
             bad = report.refusal(as_it_is=as_it_is(plan.scan["format"]))
             if bad is not None:
                 raise bad
-        return self._built(row, lacking, new=ours is not None and "recipe" in ours)
+        return self._built(row, lacking, new=ours is not None and "evidence" in ours)
 
     def order(self, ref: VersionRef, hardware_target: str) -> WorkOrder:
         """The work order for the variant of `ref`, to be run anywhere (`work_order.write_order`).
@@ -356,8 +357,10 @@ def _plan(connection: Connection, hub: Hub, ref: VersionRef, target: HardwareTar
             subject=str(ref),
             next_step="Take the version in again with: sealift ingest",
         )
-    path = ref.path(target.id)
-    known = latest(catalog.evidence(path))
+    path, discarded = ref.path(target.id), catalog.discards(ref)
+    check_there(discarded, source.path)
+    gone = str(path) in discarded  # it is built again as if it had never been
+    known = {} if gone else latest(catalog.evidence(path))
     return _Plan(
         organisation=Repository(connection).organisation(),
         path=path,
@@ -365,7 +368,7 @@ def _plan(connection: Connection, hub: Hub, ref: VersionRef, target: HardwareTar
         source_sha256=source.sha256,
         scan=scan.predicate.details,
         goldens=goldens,
-        existing=catalog.artifact(path),
+        existing=None if gone else catalog.artifact(path),
         parity=known.get("parity"),
         runtimes=known.get(RUNTIMES),
     )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog, Promotion
+from sealift_registry.catalog.discards import check_there
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery import check_row_files, enrolments, retiring, site_software
 from sealift_registry.delivery.retiring import SignedRetirement
@@ -94,6 +95,19 @@ def _check(hub: Hub, connection: Connection, site: EnrolledSite, made: Draft) ->
     check_row_files.check_assignment(hub, connection, site, before, made)
 
 
+def check_assigned(connection: Connection, assignment: Assignment) -> None:
+    """Check that nothing of what is assigned was discarded: it would not be there to be brought.
+
+    Raises:
+        RefusedError: something was.
+    """
+    catalog = Catalog(connection)
+    for _, _, one in assignment.artifacts():
+        path = one.parsed
+        ref = VersionRef(path.team, path.model, path.version)
+        check_there(catalog.discards(ref), path)
+
+
 def already(
     connection: Connection, made: Draft, keyids: frozenset[str] | None
 ) -> AcceptedSubmission | None:
@@ -139,6 +153,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
                 subject=site,
                 next_step="Assign it again.",
             )
+        check_assigned(connection, assignment)
         if change is not None:
             hub.publish(connection, change)
         terms = {"site": site, "model": told.model}
@@ -230,7 +245,9 @@ class _Gathering:
             NotFoundError: there is no such version, or no such variant of it.
             RefusedError: none does; why, is said.
         """
-        self._catalog.version(VersionRef(path.team, path.model, path.version))
+        ref = VersionRef(path.team, path.model, path.version)
+        self._catalog.version(ref)
+        check_there(self._catalog.discards(ref), path)
         row = self._catalog.artifact(path)
         if row is None:
             raise NotFoundError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
+from sealift_registry.catalog import discards
 from sealift_registry.delivery import export_locks, tables, transfers, unsigned_transfers, witnesses
 from sealift_registry.delivery.export_locks import Holding
 from sealift_registry.delivery.sites import EnrolledSite, Sites
@@ -104,6 +105,7 @@ def record_bundle(hub: Hub, site: EnrolledSite, body: bytes, medium: Path, *, at
                 subject=transfer,
                 next_step="Run the command again: it looks at what is on the medium.",
             )
+        _check_there(connection, said.predicate)
         row = {"transfer": transfer, "sha256": said.sha256, "body": body}
         made = moment(hub.now())
         connection.execute(insert(tables.bundle).values(**row, medium=str(medium), made=made))
@@ -120,6 +122,18 @@ def record_bundle(hub: Hub, site: EnrolledSite, body: bytes, medium: Path, *, at
 
     hub.commit(action)
     unsigned_transfers.forget(hub, transfer)
+
+
+def _check_there(connection: Connection, said: Transfer) -> None:
+    """Check that nothing which a bundle carries was discarded while it was written.
+
+    Raises:
+        RefusedError: something was.
+    """
+    carried = {file.sha256 for file in said.files}
+    for one in discards.of_all(connection).values():
+        if one.sha256 in carried:
+            raise one.refusal()
 
 
 def entry(

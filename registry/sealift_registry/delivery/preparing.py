@@ -116,6 +116,7 @@ def _prepared(
     repository = Repository(connection)
     assignment = assignments.current(repository, site)
     _check_assigned(site, assignment)
+    assignments.check_assigned(connection, assignment)
     if order.key is not None:
         _check_dispatcher(repository, site, order.key)
     _check_roles(hub, repository, assignment)

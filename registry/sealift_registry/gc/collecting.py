@@ -39,6 +39,7 @@ from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.log_keys import log_keys
 from sealift_signing import events
+from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.vocabulary import counted, moment
 from sealift_sync.durable import BeginPhase
@@ -64,6 +65,10 @@ class Amount:
         self.blobs += 1
         self.size += one.size
 
+    def said(self) -> dict[str, Json]:
+        """The same, as entries and answers say it."""
+        return {"blobs": self.blobs, "bytes": self.size}
+
 
 @dataclass
 class Found:
@@ -73,23 +78,27 @@ class Found:
         where: the store.
         kept: why blobs are kept (`marking.WORDS`), and how many are.
         unnamed: what nothing names.
+        discarded: what only discarded forms consisted of.
         locked: what the store itself keeps, although nothing needs it.
         locked_until: the latest time of those.
         jobs: how many ended long ago.
         folders: how many folders of work nobody works in any more.
         needs_versions: why nothing can be removed from this store.
-        removed: of blobs, what is gone.
+        removed: of what nothing names, what is gone.
+        removed_discarded: of what was discarded, what is gone.
     """
 
     where: str
     kept: dict[str, Amount] = field(default_factory=dict)
     unnamed: Amount = field(default_factory=Amount)
+    discarded: Amount = field(default_factory=Amount)
     locked: Amount = field(default_factory=Amount)
     locked_until: str = ""
     jobs: int = 0
     folders: int = 0
     needs_versions: bool = False
     removed: Amount = field(default_factory=Amount)
+    removed_discarded: Amount = field(default_factory=Amount)
 
 
 @dataclass
@@ -127,9 +136,7 @@ def collect(hub: Hub, actor: str, begin_phase: BeginPhase) -> Found:
         if work.found.needs_versions:
             raise _needs_versions(hub)
         found = work.found
-        if found.unnamed.blobs or found.jobs:
-            planned = {"blobs": found.unnamed.blobs, "bytes": found.unnamed.size}
-            hub.commit_entry(hub.entry(REMOVING, actor, {**planned, "jobs": found.jobs}))
+        _log(hub, REMOVING, actor, found.unnamed, found.discarded, found.jobs)
         hub.home.sweep()
         removal = _Removal(hub, remover, alone, work)
         progress = begin_phase("remove", sum(one.size for one in work.going))
@@ -137,10 +144,15 @@ def collect(hub: Hub, actor: str, begin_phase: BeginPhase) -> Found:
             progress(removal.batch(work.going[start : start + BATCH]))
         removal.settle()
         old_jobs.forget(hub, work.old)
-        if found.removed.blobs or found.jobs:
-            removed = {"blobs": found.removed.blobs, "bytes": found.removed.size}
-            hub.commit_entry(hub.entry(REMOVED, actor, {**removed, "jobs": found.jobs}))
+        _log(hub, REMOVED, actor, found.removed, found.removed_discarded, found.jobs)
     return found
+
+
+def _log(hub: Hub, kind: str, actor: str, unnamed: Amount, discarded: Amount, jobs: int) -> None:
+    """Say what goes or went; of nothing, nothing."""
+    if unnamed.blobs or discarded.blobs or jobs:
+        said: dict[str, Json] = {**unnamed.said(), "discarded": discarded.said(), "jobs": jobs}
+        hub.commit_entry(hub.entry(kind, actor, said))
 
 
 @contextmanager
@@ -189,10 +201,15 @@ def _look(hub: Hub, begin_phase: BeginPhase) -> _Work:
             found.locked.add(one)
             found.locked_until = max(found.locked_until, locked[one.sha256])
         else:
-            found.unnamed.add(one)
+            _amount(one, marks, found.unnamed, found.discarded).add(one)
     found.folders = len(hub.home.abandoned())
     left = [one for one in going if one.sha256 not in locked]
     return _Work(found, marks, left, set(locked), old)
+
+
+def _amount(one: StoredBlob, marks: Marks, unnamed: Amount, discarded: Amount) -> Amount:
+    """Among which of the two a blob counts."""
+    return discarded if one.sha256 in marks.discarded else unnamed
 
 
 class _Removal:
@@ -215,8 +232,9 @@ class _Removal:
             for part in in_parts([one.sha256 for one in doomed]):
                 mine = c.holder == self._remover, c.digest.in_(part)
                 connection.execute(delete(condemned_blob).where(*mine))
+        found = self._work.found
         for one in doomed:
-            self._work.found.removed.add(one)
+            _amount(one, self._work.marks, found.removed, found.removed_discarded).add(one)
         events.tell("gc", "blobs-removed", blobs=len(doomed), bytes=sum(o.size for o in doomed))
         return sum(one.size for one in some)
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from sealift_registry import blob_fsck
 from sealift_registry.delivery.unsigned_transfers import FOLDER
+from sealift_registry.gc import uses
 from sealift_registry.jobs import records
 from sealift_registry.trust.hub import Hub
 from sealift_signing import disk, shape
@@ -42,17 +43,24 @@ class Marks:
 
     Attributes:
         why: of each blob, by its digest, one reason of `WORDS`.
+        discarded: of what is not needed, that of which discarded forms consisted.
     """
 
     why: dict[str, str] = field(default_factory=dict)
+    discarded: frozenset[str] = frozenset()
 
 
 def mark(hub: Hub, connection: Connection) -> blob_fsck.Named:
     """What rows name, and what waits in this home, in one state of the database.
 
     `finish` reads the manifests: no server is asked within a transaction.
+
+    Raises:
+        RefusedError: a row of a site or a promotion is not what was signed.
+        FailedError: the log is not the one that was signed.
     """
     named = blob_fsck.named_by_rows(connection)
+    named.discards = uses.unused(hub, connection, named.discards)
     for job in records.waiting(connection):
         for digest in _digests(shape.write(job.order)):
             named.others.setdefault(digest, "job")
@@ -84,7 +92,7 @@ def finish(hub: Hub, named: blob_fsck.Named) -> Marks:
     why: dict[str, str] = {digest: min(parts).kind for digest, parts in named.parts.items()}
     for digest, reason in named.others.items():
         why.setdefault(digest, reason)
-    return Marks(why)
+    return Marks(why, frozenset(named.let_go - why.keys()))
 
 
 def _drafts(folder: Path) -> Iterator[bytes]:

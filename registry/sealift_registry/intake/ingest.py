@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from sealift_registry.catalog import findings, recording
+from sealift_registry.catalog import findings, recording, restoring
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version
 from sealift_registry.catalog.logged import INGESTED, SEEN_AGAIN
 from sealift_registry.catalog.reference import ModelRef, VersionRef
@@ -52,6 +52,7 @@ class Ingested:
         aliases: names of the source under which it had not been asked for before.
         goldens: the digest of the version's goldens, None while it has none.
         kept: what those are that came with it, if any did.
+        restored: whether its source was discarded before, and is there again.
     """
 
     version: Version
@@ -59,6 +60,7 @@ class Ingested:
     aliases: tuple[str, ...]
     goldens: str | None
     kept: GoldensRecord | None = None
+    restored: bool = False
 
 
 class _NumberTakenError(Exception):
@@ -117,8 +119,9 @@ class Intake:
         with self._hub.reading() as connection:
             known = _same(connection, model, record)
         if known is not None:
-            self._mend(folder, known, record)
-            return replace(self._again(known, record, goldens, actor), kept=kept)
+            restored = self._mend(folder, known, record, actor)
+            again = self._again(known, record, goldens, actor)
+            return replace(again, kept=kept, restored=restored)
         expected = {file.path: file.sha256 for file in record.files}
         stored = store_files(self._hub.home.blobs, folder, expected, lambda _: None)
         try:
@@ -205,14 +208,20 @@ class Intake:
         self._hub.home.blobs.put_file(target)
         return kept
 
-    def _mend(self, folder: Path, known: Version, record: SourceRecord) -> None:
-        """Put back what the hub's disk lost of a version that was taken in before."""
+    def _mend(self, folder: Path, known: Version, record: SourceRecord, actor: str) -> bool:
+        """Put back what is gone of a version that was taken in before.
+
+        Returns:
+            Whether it was discarded, and is not any more.
+        """
         blobs, path = self._hub.home.blobs, known.ref.path(SOURCE)
         with self._hub.reading() as connection:
             row = Catalog(connection).artifact(path)
-        if row is not None:
-            expected = {file.path: file.sha256 for file in record.files}
-            store_again(blobs, folder, expected, path, known.format, row.sha256)
+        if row is None:
+            return False
+        expected = {file.path: file.sha256 for file in record.files}
+        store_again(blobs, folder, expected, path, known.format, row.sha256)
+        return restoring.restore(self._hub, row, actor)
 
     def _again(
         self, known: Version, record: SourceRecord, goldens: str | None, actor: str

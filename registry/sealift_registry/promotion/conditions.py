@@ -66,6 +66,7 @@ class Conditions:
         readiness.check(self._hub, connection)  # by a wrong clock nothing counts any more, or yet
         status = self._status(connection, number)
         promotion, catalog = status.promotion, Catalog(connection)
+        gates.check_all_there(catalog, promotion.ref, status.vouched)
         check_request(promotion.request, self.rules(connection, promotion.request))
         about = {one.artifact.path for one in status.vouched}
         newest = gates.vouched(catalog, promotion.ref, promotion.stage)

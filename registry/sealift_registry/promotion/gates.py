@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, newest
+from sealift_registry.catalog.discards import check_there
 from sealift_registry.catalog.reference import VersionRef
 from sealift_signing.counting_rules import rule_of
 from sealift_signing.documents import FleetKeys
@@ -41,11 +42,32 @@ class ArtifactEvidence:
 
 
 def vouched(catalog: Catalog, ref: VersionRef, stage: str) -> list[ArtifactEvidence]:
-    """Every form of a version with its evidence that counts for `stage`, the source first."""
+    """Every form of a version with its evidence that counts for `stage`, the source first.
+
+    A variant that was discarded is left out, unless there is no other.
+
+    Raises:
+        RefusedError: the source was discarded, or every variant was.
+    """
+    rows, discarded = catalog.artifacts(ref), catalog.discards(ref)
+    gone = [one.path for one in rows if str(one.path) in discarded]
+    here = [one for one in rows if one.path not in gone]
+    if gone and (len(here) < 2 or gone[0].is_source):  # noqa: PLR2004 - a source and a variant
+        check_there(discarded, gone[0])
     return [
-        ArtifactEvidence(one, newest(_of_stage(catalog.evidence(one.path), stage)))
-        for one in catalog.artifacts(ref)
+        ArtifactEvidence(one, newest(_of_stage(catalog.evidence(one.path), stage))) for one in here
     ]
+
+
+def check_all_there(catalog: Catalog, ref: VersionRef, found: Sequence[ArtifactEvidence]) -> None:
+    """Check that nothing of what a request names was discarded.
+
+    Raises:
+        RefusedError: something was.
+    """
+    discarded = catalog.discards(ref)
+    for one in found:
+        check_there(discarded, one.artifact.path)
 
 
 def _of_stage(found: Iterable[Signed[Evidence]], stage: str) -> Iterator[Signed[Evidence]]:

@@ -198,6 +198,7 @@ class Promotions:
             check_request(request, self._conditions.rules(connection, request))
             catalog = Catalog(connection)
             found = gates.named(catalog, request)
+            gates.check_all_there(catalog, ref, found)
             said, policies = request.predicate, self._conditions.policies(found)
             gates.check_policies(said, policies)
             self._conditions.check_gates(connection, ref, said.stage, found, policies)

@@ -143,7 +143,9 @@ class Comparisons:
         self._hub.home.sweep()
         with self._hub.reading() as connection:
             readiness.check(self._hub, connection)
-            rows = [one for one in Catalog(connection).artifacts(ref) if not one.path.is_source]
+            gone = Catalog(connection).discards(ref)
+            forms = (one for one in Catalog(connection).artifacts(ref) if not one.path.is_source)
+            rows = [one for one in forms if str(one.path) not in gone]
             plans = [self._plan(connection, one, stage) for one in rows]
         for plan in plans:
             if not plan.is_known:

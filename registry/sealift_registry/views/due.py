@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
-from sealift_registry.catalog import pages
+from sealift_registry.catalog import discards, pages
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.pages import VersionDue
 from sealift_registry.catalog.reference import VersionRef
@@ -41,7 +41,7 @@ from sealift_signing.acts.offices import Office
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.documents import Assignment, Members
 from sealift_signing.statements import Transfer
-from sealift_signing.vocabulary import instant, moment
+from sealift_signing.vocabulary import SOURCE, instant, moment
 
 PAGE = 10
 """Models, requests or sites of which it is told what they wait for."""
@@ -233,6 +233,8 @@ def versions(connection: Connection) -> VersionsDue:
     Those that were refused take no place of others.
     """
     every, catalog = pages.versions_due(connection), Catalog(connection)
+    gone = _let_go(connection)
+    every = [one for one in every if one.ref not in gone]
     here, refused = list[VersionDue](), dict[VersionRef, Refused]()
     for one in every[: MOST_PAGES * PAGE]:
         if len(here) == PAGE:
@@ -251,6 +253,20 @@ def versions(connection: Connection) -> VersionsDue:
     )
 
 
+def _let_go(connection: Connection) -> set[VersionRef]:
+    """The versions of which the source, or every variant, was discarded: nothing is to follow."""
+    forms: dict[VersionRef, set[str]] = {}
+    for one in discards.of_all(connection).values():
+        ref = VersionRef(one.path.team, one.path.model, one.path.version)
+        forms.setdefault(ref, set()).add(one.path.form)
+    every = pages.artifacts(connection, list(forms))
+    return {
+        ref
+        for ref, gone in forms.items()
+        if SOURCE in gone or all(one.path.is_source or one.path.form in gone for one in every[ref])
+    }
+
+
 def promotions(connection: Connection, now: datetime) -> PromotionsDue:
     """Requests that wait for approvals, or for another request; of each version and stage one.
 
@@ -265,6 +281,7 @@ def promotions(connection: Connection, now: datetime) -> PromotionsDue:
         heads += [(one.made < oldest, one.number) for one in waiting]
     numbers = [number for _, number in sorted(heads)]
     counting, found, looked_at = Counting(connection, now), list[PromotionDue](), 0
+    gone = discards.of_all(connection).keys()
     while len(found) < PAGE and looked_at < min(len(numbers), MOST_PAGES * PAGE):
         some = numbers[looked_at : looked_at + PAGE - len(found)]
         looked_at += len(some)
@@ -272,7 +289,8 @@ def promotions(connection: Connection, now: datetime) -> PromotionsDue:
         requests = pages.Requests(connection, rows)
         for promotion in map(requests.promotion, rows):
             counted = counting.counted(promotion, requests.approvals(promotion.number))
-            if not counted.listed:
+            discarded = gone & {one.name for one in promotion.request.subjects}
+            if not counted.listed and not discarded:
                 period = within[promotion.stage]
                 too_old = now - instant(promotion.made) > period
                 found.append(PromotionDue(counted, period, too_old))

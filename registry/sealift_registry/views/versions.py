@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sealift_registry.catalog import pages
+from sealift_registry.catalog import discards, pages
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version, latest, newest
+from sealift_registry.catalog.discards import Discard
 from sealift_registry.catalog.filed_page import FiledPage
 from sealift_registry.catalog.pages import PagePlace, VersionFilter, VersionHead
 from sealift_registry.catalog.reference import VersionRef
@@ -36,11 +37,13 @@ class VersionRow:
 
     Attributes:
         variants: the hardware targets that it has a variant for.
+        discarded: its forms whose files are not needed any more.
         stages: those for which it is listed by a promotion that counts now.
     """
 
     head: VersionHead
     variants: tuple[str, ...]
+    discarded: tuple[str, ...]
     stages: tuple[str, ...]
 
 
@@ -79,12 +82,14 @@ class ArtifactView:
     Attributes:
         first: what its newest evidence has to say before all else.
         check_rows: how many check rows its newest proof left.
+        discard: that it was discarded; None where its files are needed.
     """
 
     artifact: ArtifactRow
     evidence: tuple[EvidenceView, ...]
     first: tuple[str, ...]
     check_rows: int
+    discard: Discard | None = None
 
 
 @dataclass(frozen=True)
@@ -137,11 +142,16 @@ def versions(
     artifacts = pages.artifacts(connection, refs)
     filed, listed = FiledPage(connection, heads), _Listed(connection, now, refs)
 
+    gone = discards.of_all(connection)
+
     def row(head: VersionHead) -> VersionRow:
         paths = [one.path for one in artifacts[head.ref]]
         made = filed.check(head, map(str, paths))
         forms = (path.form for path in paths if not path.is_source)
-        return VersionRow(replace(head, made=made), tuple(sorted(forms)), listed.stages(head.ref))
+        discarded = (path.form for path in paths if str(path) in gone)
+        stages = listed.stages(head.ref)
+        known = replace(head, made=made)
+        return VersionRow(known, tuple(sorted(forms)), tuple(sorted(discarded)), stages)
 
     rows, refused = told_or_refused(heads, row, lambda head: str(head.ref))
     return Page(rows, refused, after)
@@ -185,7 +195,11 @@ def version(hub: Hub, connection: Connection, ref: VersionRef) -> VersionView:
     """
     catalog, repository = Catalog(connection), Repository(connection)
     found = catalog.version(ref)
-    artifacts = tuple(_artifact(hub, catalog, repository, one) for one in catalog.artifacts(ref))
+    gone = catalog.discards(ref)
+    artifacts = tuple(
+        replace(_artifact(hub, catalog, repository, one), discard=gone.get(str(one.path)))
+        for one in catalog.artifacts(ref)
+    )
     every = [row.number for row in pages.promotions_of(connection, [ref])]
     newest_ones = sorted(every[:MOST_PROMOTIONS])
     return VersionView(

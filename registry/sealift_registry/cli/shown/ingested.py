@@ -14,6 +14,8 @@ def ingested_lines(made: Mapping[str, Any]) -> list[str]:
     state = "is new" if made["new"] else "was here already; nothing was added"
     if not made["new"] and aliases:
         state = f"was here already; now also known as {', '.join(map(word, aliases))}"
+    if made.get("restored"):
+        state = "had been discarded, and is here again"
     lines = [
         f"{made['version']} {state} ({word(made['source'])}, {made['format']}).",
         f"  source record  {made['source_record'][:12]}",

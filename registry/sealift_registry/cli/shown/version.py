@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sealift_registry.catalog.discards import Discard
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.cli.shown.promotion import first_of, status_data
 from sealift_registry.proof.proof_report import NamedCheckRows
@@ -36,6 +37,8 @@ def version_lines(view: VersionView) -> list[str]:
 def _artifact_lines(view: VersionView, one: ArtifactView) -> Iterator[str]:
     yield ""
     yield f"  {one.artifact.path}  {one.artifact.sha256[:12]}"
+    if one.discard is not None:
+        yield f"    {one.discard.done}"
     for evidence in one.evidence:
         said = evidence.evidence.predicate
         whose = "" if evidence.signer else "the hub says "
@@ -106,6 +109,7 @@ def version_data(view: VersionView) -> dict[str, Any]:
                 "sha256": one.artifact.sha256,
                 "check_rows": one.check_rows,
                 "told_first": list(one.first),
+                "discarded": None if one.discard is None else _discard_data(one.discard),
             }
             for one in view.artifacts
         ],
@@ -117,3 +121,7 @@ def version_data(view: VersionView) -> dict[str, Any]:
             for one in view.runs
         ],
     }
+
+
+def _discard_data(one: Discard) -> dict[str, Any]:
+    return {"by": one.by, "at": one.at, "reason": one.reason}
