@@ -18,7 +18,7 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.restoring import restore
 from sealift_registry.delivery.assignments import _Gathering
 from sealift_registry.delivery.unsigned_transfers import FOLDER
-from sealift_registry.gc import collecting, discarding
+from sealift_registry.gc import collecting, discarding, marking
 from sealift_registry.gc.collecting import Amount, Found, collect, look
 from sealift_registry.gc.uses import Uses
 from sealift_registry.jobs import records
@@ -521,7 +521,7 @@ def test_g3_158_what_came_back_while_gc_looked_stays(
 ) -> None:
     """gc saw that it was discarded; before it removes anything, it is ingested again."""
     discard(hub, f"{TWO}/source")
-    before, finish = there(hub), collecting.marking.finish
+    before, finish = there(hub), marking.finish
     late = Acme(hub.folder)
 
     def and_then(*given: Any) -> object:  # noqa: ANN401 - as it is
@@ -529,7 +529,7 @@ def test_g3_158_what_came_back_while_gc_looked_stays(
         late.ingest(2, late.goldens())
         return found
 
-    monkeypatch.setattr(collecting.marking, "finish", and_then)
+    monkeypatch.setattr(marking, "finish", and_then)
     assert collected(hub).removed_discarded == Amount()
     assert late.types()[-1] in {"artifact.restored", "gc.removing", "gc.removed"}
     late.close()

@@ -93,7 +93,7 @@ def _means(found: Consequence) -> list[str]:
     size = f"{counted(found.files.blobs, 'blob')}, {megabytes(found.files.size)}"
     lines = [
         "",
-        f"The next sealift gc --remove would remove {size}; what others consist of as well stays.",
+        f"{size} would go with the next gc; what others consist of as well stays.",
     ]
     if any(not one.is_source for one in found.forms):
         lines.append(

@@ -31,7 +31,7 @@ from sealift_registry.promotion.status import Counting, PromotionStatus, status_
 from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
-from sealift_signing.drawing import word
+from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import NotFoundError
 from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import CatalogPath, instant, moment
