@@ -136,7 +136,8 @@ def collect(hub: Hub, actor: str, begin_phase: BeginPhase) -> Found:
         if work.found.needs_versions:
             raise _needs_versions(hub)
         found = work.found
-        _log(hub, REMOVING, actor, found.unnamed, found.discarded, found.jobs)
+        if planned := _said(found.unnamed, found.discarded, found.jobs):
+            hub.commit_entry(hub.entry(REMOVING, actor, planned))
         hub.home.sweep()
         removal = _Removal(hub, remover, alone, work)
         progress = begin_phase("remove", sum(one.size for one in work.going))
@@ -144,15 +145,16 @@ def collect(hub: Hub, actor: str, begin_phase: BeginPhase) -> Found:
             progress(removal.batch(work.going[start : start + BATCH]))
         removal.settle()
         old_jobs.forget(hub, work.old)
-        _log(hub, REMOVED, actor, found.removed, found.removed_discarded, found.jobs)
+        if removed := _said(found.removed, found.removed_discarded, found.jobs):
+            hub.commit_entry(hub.entry(REMOVED, actor, removed))
     return found
 
 
-def _log(hub: Hub, kind: str, actor: str, unnamed: Amount, discarded: Amount, jobs: int) -> None:
-    """Say what goes or went; of nothing, nothing."""
-    if unnamed.blobs or discarded.blobs or jobs:
-        said: dict[str, Json] = {**unnamed.said(), "discarded": discarded.said(), "jobs": jobs}
-        hub.commit_entry(hub.entry(kind, actor, said))
+def _said(unnamed: Amount, discarded: Amount, jobs: int) -> dict[str, Json]:
+    """What an entry says of what goes or went; of nothing, nothing."""
+    if not (unnamed.blobs or discarded.blobs or jobs):
+        return {}
+    return {**unnamed.said(), "discarded": discarded.said(), "jobs": jobs}
 
 
 @contextmanager

@@ -160,7 +160,8 @@ def _of_site(there: _AtSite, one: ArtifactRow) -> Iterator[Use]:
     if str(path) in there.assigned:
         yield Use(
             f"{path} is assigned to site {site}, {there.assigned[str(path)]}.",
-            f"Assign something else there first, or nothing: sealift unassign {site} {model}",
+            f"Assign something else there first, or nothing: sealift unassign {site} "
+            f"{pasted([model])}",
         )
     for group, name, version in sorted(there.runs):
         is_form = there.site.groups.get(group, path.form) == path.form
