@@ -12,7 +12,7 @@ compares the result with every room's `tables.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,10 +47,11 @@ def current(engine: Engine) -> str:
         return connection.execute(text(f"SELECT version_num FROM {table}")).scalar() or ""  # noqa: S608 - our own names
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, check: Callable[[Connection], None] | None = None) -> None:
     """Bring the database to `newest()`. Cheap when it is there already.
 
-    Hold the writers' lock when other processes may have the database open.
+    Hold the writers' lock when other processes may have the database open. `check` is called first
+    in the transaction that changes it, where there is something to be done, and may refuse.
 
     Raises:
         FailedError: the database was made by a newer Sealift; or, on PostgreSQL, it has no schema,
@@ -65,10 +66,10 @@ def upgrade(engine: Engine) -> None:
             f"The database has schema {found}, and this version of Sealift knows only {newest()}.",
             next_step="Update Sealift on this machine.",
         )
-    _run(engine)
+    _run(engine, check)
 
 
-def _run(engine: Engine) -> None:
+def _run(engine: Engine, check: Callable[[Connection], None] | None) -> None:
     # Alembic takes a while to import, and almost every command finds nothing to upgrade.
     from alembic import command
     from alembic.config import Config
@@ -76,6 +77,8 @@ def _run(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
     with _migrating(engine) as connection:
+        if check is not None:
+            check(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

@@ -21,6 +21,7 @@ from sealift_registry.jobs.engine import (
     Standing,
     StepsDifferError,
     StoppedError,
+    TakenError,
 )
 from sealift_registry.jobs.job import MOST_ATTEMPTS, Attempt, Job, Outcome, Problem
 from sealift_registry.jobs.problems import problem_of
@@ -37,7 +38,18 @@ AGAIN = 3.0
 PAUSE = 30.0
 """Seconds until a job is taken again whose attempt could not even begin."""
 
-What = Literal["begun", "done", "failed", "set-aside", "ended", "again", "given back", "left"]
+What = Literal[
+    "begun",
+    "done",
+    "failed",
+    "set-aside",
+    "ended",
+    "again",
+    "given back",
+    "refused",
+    "put off",
+    "left",
+]
 Why = Literal["", "ended", "superseded", "stopping"]
 
 
@@ -48,7 +60,8 @@ class Happened:
     Attributes:
         job: which.
         what: begun; done, failed or set aside; ended by somebody else; to be tried again, because
-            it failed, given back because the worker ends, or left to a worker that knows its kind.
+            it failed; given back because the worker ends; refused, since another attempt has begun;
+            put off, since the hub takes nothing now; or left to a worker that knows its kind.
         attempt: which attempt; 0 before there was one.
         problem: what was wrong.
         again: not before when it is tried again.
@@ -72,12 +85,19 @@ class Running:
         attempt: the attempt.
         child: its process, once it is there.
         why: why it is to be killed.
+        began: when, by `time.monotonic`.
     """
 
     job: Job
     attempt: Attempt
     child: Child | None = None
     why: Why = ""
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return round(time.monotonic() - self.began, 3)
 
     def kill(self, why: Why) -> None:
         """Kill its process, now or as soon as it is there."""
@@ -102,6 +122,7 @@ class Attempts:
         busy: keys of jobs that this process was handed and has not answered for yet.
         running: the attempts that are being made, by their jobs' keys.
         put_off: jobs that could not be begun, and until when (`time.monotonic`).
+        put_off_by: by which error's code they were last, as people were told.
         rewound: keys of jobs that must be done from the start.
         stops: whether none is begun any more.
         rung: called when one is over.
@@ -118,6 +139,7 @@ class Attempts:
     busy: set[str] = field(default_factory=set)
     running: dict[str, Running] = field(default_factory=dict)
     put_off: dict[str, float] = field(default_factory=dict)
+    put_off_by: dict[str, str] = field(default_factory=dict)
     rewound: set[str] = field(default_factory=set)
     stops: bool = False
     rung: Callable[[], None] = lambda: None
@@ -142,6 +164,7 @@ class Attempts:
         """
         if self.stops:
             raise StoppedError
+        job = None
         try:
             job = self._wanted(key)
             if job is None:
@@ -151,8 +174,9 @@ class Attempts:
             self._tell_end(key)
             return None
         except SealiftError as bad:
-            self._put_off(key, bad.code, bad.what)
+            self._put_off(key, problem_of(bad, final=False), job)
             raise StoppedError from bad
+        self.put_off_by.pop(key, None)
         running = self.running[key] = Running(job, attempt)
         return running
 
@@ -176,10 +200,13 @@ class Attempts:
             raise StoppedError
         return job
 
-    def _put_off(self, key: str, code: str, what: str) -> None:
-        """A job could not be begun: the database is away, or somebody wrote to it."""
-        events.tell("jobs", "job-put-off", "warning", code=code, what=what)
+    def _put_off(self, key: str, problem: Problem, job: Job | None = None) -> None:
+        """A job could not be begun: the database is away, or the hub takes nothing now."""
+        events.tell("jobs", "job-put-off", "warning", code=problem.code, what=problem.what)
         self.put_off[key] = time.monotonic() + PAUSE
+        if job is not None and self.put_off_by.get(key) != problem.code:
+            self.put_off_by[key] = problem.code
+            self.told(Happened(job, "put off", problem=problem))
 
     def _tell_end(self, key: str) -> None:
         with suppress(SealiftError), self.hub.reading() as connection:
@@ -193,16 +220,18 @@ class Attempts:
         fields = {"job": job.id, "attempt": attempt.number, "kind": job.order.kind}
         events.tell("jobs", "attempt-begun", **fields)
         self.told(Happened(job, "begun", attempt.number))
-        began = time.monotonic()
         try:
             answer = self._answer(running, recorder)
         except StepsDifferError as bad:
             self.rewound.add(job.order.key)
             events.tell("jobs", "job-rewound", **fields)
             raise StoppedError from bad
+        except TakenError:
+            self._tell_refused(running)
+            raise
         except FailedError as bad:
             answer = Answer("failed", problem=problem_of(bad, final=False))
-        seconds = round(time.monotonic() - began, 3)
+        seconds = running.seconds
         events.tell("jobs", "attempt-ended", **fields, how=answer.how, seconds=seconds)
         self._conclude(running, answer, seconds)
 
@@ -250,10 +279,13 @@ class Attempts:
             case "killed" if running.why == "ended":
                 self.told(Happened(running.job, "ended", running.attempt.number, seconds=seconds))
                 folders.remove(self.hub.home.work, [running.job.order.key])
-            case how:
-                if how == "unknown":  # our software was replaced by an older one while we ran
-                    order = running.job.order
-                    self._put_off(order.key, "job-unknown", f"The kind {order.kind} is not known.")
+            case "unready" if answer.problem is not None:
+                self._put_off(running.job.order.key, answer.problem, running.job)
+                self._give_back(running, seconds)
+            case "unknown":  # our software was replaced by an older one while we ran
+                self._put_off(running.job.order.key, _unknown(running.job))
+                self._give_back(running, seconds)
+            case _:
                 self._give_back(running, seconds)
 
     def _finish(
@@ -308,10 +340,26 @@ class Attempts:
 
     def _give_back(self, running: Running, seconds: float) -> None:
         """Our attempt is over through no fault of the job's, and it does not count."""
-        if running.why != "superseded":
-            self._recorded(running, lambda: records.give_back(self.hub, running.attempt))
+        if running.why == "superseded":
+            self._tell_refused(running)
+            raise StoppedError
+        self._recorded(running, lambda: records.give_back(self.hub, running.attempt))
         self.told(Happened(running.job, "given back", running.attempt.number, seconds=seconds))
         raise StoppedError
+
+    def _tell_refused(self, running: Running) -> None:
+        """Say why nothing that this attempt comes to counts: others took this worker for dead."""
+        job, number = running.job, running.attempt.number
+        what: What = "given back"
+        problem = None
+        try:
+            with self.hub.reading() as connection:
+                records.check_may_record(connection, running.attempt)
+        except SealiftError as bad:
+            what, problem = "refused", problem_of(bad, final=True)
+            said = {"job": job.id, "attempt": number, "why": bad.what}
+            events.tell("jobs", "attempt-refused", "warning", **said)
+        self.told(Happened(job, what, number, problem, seconds=running.seconds))
 
     def _recorded(self, running: Running, record: Callable[[], object]) -> None:
         """Have something recorded, as soon as the database takes it.
@@ -326,6 +374,7 @@ class Attempts:
             except EndedError:
                 raise
             except SupersededError as bad:
+                self._tell_refused(running)
                 raise StoppedError from bad
             except SealiftError as bad:
                 events.tell("jobs", "end-not-recorded", "warning", job=running.job.id, why=bad.what)
@@ -334,3 +383,15 @@ class Attempts:
                 time.sleep(AGAIN)
             else:
                 return
+
+
+def _unknown(job: Job) -> Problem:
+    return problem_of(
+        FailedError(
+            "job-unknown",
+            f"This Sealift does not know {job.order.kind}, which {job.id} asks for.",
+            subject=job.id,
+            next_step="Update Sealift on this machine, and start the worker again.",
+        ),
+        final=False,
+    )

@@ -32,7 +32,7 @@ from sealift_signing.vocabulary import sentence
 MODULE = "sealift_registry.job_process"
 Told = Callable[[str, str, int, int], None]
 """Told of the step, what is being worked on, how much of it is done, and of how much."""
-How = Literal["done", "failed", "unknown", "died", "late", "killed"]
+How = Literal["done", "failed", "unready", "unknown", "died", "late", "killed"]
 
 _CHUNK = 65_536
 _LONGEST = 4 * 1024 * 1024
@@ -46,10 +46,10 @@ class Answer:
     """How a process ended.
 
     Attributes:
-        how: with a result; with a problem; it does not know this kind of job; without a word; after
-            its time was up; or we killed it.
+        how: with a result; with a problem; the hub cannot be opened, or takes no entry now; it does
+            not know this kind of job; without a word; after its time was up; or we killed it.
         result: where it is done.
-        problem: where it failed, died or was late.
+        problem: where it failed, was not ready, died or was late.
     """
 
     how: How
@@ -158,6 +158,8 @@ class Child:
         match member, value:
             case "problem", dict(problem):
                 self._answer = Answer("failed", problem=Problem(**problem))
+            case "unready", dict(problem):
+                self._answer = Answer("unready", problem=Problem(**problem))
             case "unknown", _:
                 self._answer = Answer("unknown")
             case "killed", _:

@@ -30,6 +30,7 @@ from sealift_registry.jobs.steps import Made
 from sealift_registry.workers import channel
 from sealift_registry.workers.descendants import kill_below
 from sealift_signing import canonical, command_end, command_start, file_access
+from sealift_signing.clock import ClockError
 from sealift_signing.errors import FailedError, SealiftError
 
 if TYPE_CHECKING:
@@ -64,19 +65,30 @@ def serve(kinds: Mapping[str, Kind[Any]]) -> NoReturn:
 
 def _work(asked: channel.Document, kinds: Mapping[str, Kind[Any]], line: _Line) -> None:
     from sealift_registry.app import App, open_app
+    from sealift_registry.audit.moved import MovedHubError
+    from sealift_registry.audit.restored_backup import RestoredHubError
 
     attempt, kind = Attempt(**asked["attempt"]), kinds.get(asked["kind"])
     if kind is None:  # this software is older than the worker that began it
         line.say("unknown", asked["kind"])
         return
-    with closing(open_app(Path(asked["home"]), os.environ)) as app:
+    try:
+        app = open_app(Path(asked["home"]), os.environ)
+    except SealiftError as bad:
+        line.say("unready", vars(problem_of(bad, final=False)))
+        return
+    with closing(app):
         app.hub.log.stated = date.fromisoformat(asked["today"]) if asked["today"] else None
         if app.hub.claims is not None:  # its finished steps rest on what they took in
             app.hub.claims.belong_to_job(asked["key"])
         at_work = App(records.at_work(app.hub, attempt))
         with folders.held(app.hub.home.work, asked["key"]) as folder:
             steps = PipedSteps(folder, line)
-            result = kind.run(at_work, asked["arguments"], asked["actor"], steps)
+            try:
+                result = kind.run(at_work, asked["arguments"], asked["actor"], steps)
+            except (ClockError, MovedHubError, RestoredHubError) as bad:  # whatever is asked for
+                line.say("unready", vars(problem_of(bad, final=False)))
+                return
             canonical.encode(result, what="What came of it")
     line.say("done", result)
 

@@ -18,12 +18,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from sealift_migrations import current, newest
 from sealift_registry.job_attempt import Attempts
 from sealift_registry.jobs import folders, records
 from sealift_registry.jobs.engine import State
 from sealift_registry.jobs.job import Job
+from sealift_registry.trust import whereabouts
 from sealift_signing import events
-from sealift_signing.errors import SealiftError
+from sealift_signing.errors import FailedError, SealiftError
 
 BEAT = 3.0
 """Seconds between two looks round."""
@@ -31,6 +33,13 @@ GRACE = 30.0
 """Seconds that what runs is given to finish, where the worker is to end."""
 LAST_WORDS = 15.0
 """Seconds that killed processes' jobs have to be given back, where the worker is to end."""
+
+
+class _GoneError(Exception):
+    """What this process would do is of no use any more."""
+
+    def __init__(self, why: SealiftError) -> None:
+        self.why = why
 
 
 @dataclass
@@ -52,13 +61,20 @@ class Worker:
     _bell: tuple[int, int] = field(default_factory=os.pipe)
     _stops: int = 0
     _cut_off: bool = False
+    _gone: SealiftError | None = None
 
     def run(self, *, once: bool = False, grace: float = GRACE) -> None:
-        """Take jobs until `stop` is called; with `once`, until none is waiting."""
+        """Take jobs until `stop` is called; with `once`, until none is waiting.
+
+        Raises:
+            MovedHubError: the hub is elsewhere by now.
+            FailedError: its database is newer than this software.
+        """
         self.attempts.rung = self._ring
         try:
             self.look()
-            self.attempts.engine.work(self.queues, self.slots, self.attempts.take)
+            if not self._stops:
+                self.attempts.engine.work(self.queues, self.slots, self.attempts.take)
             idle = 0
             while not self._stops:
                 self._wait(BEAT if not once else min(BEAT, 1.0))
@@ -66,9 +82,11 @@ class Worker:
                 idle = 0 if left or self.attempts.busy else idle + 1
                 if once and idle > 1:  # twice: what was just taken is in no list yet
                     break
-            self._end(grace)
+            self._end(grace if self._gone is None else 0.0)
         finally:
             self.attempts.engine.close()
+        if self._gone is not None:
+            raise self._gone
 
     def stop(self) -> None:
         """Take no more jobs; what runs gets its grace, and none where this is called again.
@@ -110,7 +128,12 @@ class Worker:
     def look(self) -> bool:
         """Look round, as said above; whether there is a job that this worker may do now."""
         try:
+            self._check_same()
             found = self._look()
+        except _GoneError as bad:  # of no use to anybody: who starts it anew has what counts
+            self._gone = self._gone or bad.why
+            self.stop()
+            return False
         except Exception as bad:  # noqa: BLE001 - whatever an engine or its driver says: it goes on
             if not self._cut_off:
                 self._cut_off = True
@@ -123,6 +146,25 @@ class Worker:
             events.tell("jobs", "worker-back", worker=self.attempts.name)
             self.noted("It goes on.")
         return found
+
+    def _check_same(self) -> None:
+        """Check that the hub still is where this process has it, in tables that it knows.
+
+        Raises:
+            _GoneError: it is not.
+            SealiftError: that cannot be told now.
+        """
+        hub = self.attempts.hub
+        with hub.database.in_words():
+            if current(hub.engine) > newest():
+                try:
+                    hub.database.bring_up_to_date()
+                except FailedError as bad:
+                    raise _GoneError(bad) from bad
+        with hub.reading() as connection:
+            refused = whereabouts.refusal(connection, hub.home.blobs_place)
+        if refused is not None:
+            raise _GoneError(refused)
 
     def _look(self) -> bool:
         hub, engine = self.attempts.hub, self.attempts.engine

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from sealift_registry.storage import host, postgres_claims
-from sealift_registry.storage.home import SETTINGS, DatabaseSettings
+from sealift_registry.storage.home import SETTINGS, DatabaseSettings, Settings
 from sealift_registry.storage.postgres_roles import Roles
 from sealift_registry.trust import founding
 from sealift_signing.approvals import REQUEST, approve
@@ -91,11 +91,11 @@ def settings_url(root: Path, before: str, after: str) -> None:
     path.write_text(text.replace(before, after))
 
 
-def found(folder: Path, database: Database) -> Host:
-    """A hub on `database`, with two versions, one of which a site is to run."""
+def found(folder: Path, database: Database, stores: Settings | None = None) -> Host:
+    """A hub on `database`, with a version that a site is to run; blobs where `stores` says."""
     acme = Host(folder)
     url = DatabaseSettings(database.url(Roles().application))
-    stores = replace(founding.EMBEDDED, database=url)
+    stores = stores or replace(founding.EMBEDDED, database=url)
     founding.found(acme.root, "Acme", acme.folder / "offline", secrets(), {}, stores).close()
     for person in (*STEWARDS, *APPROVERS, REQUESTER):
         acme.new_key(person)

@@ -107,11 +107,13 @@ def db_upgrade(session: Session, *, url: str | None) -> None:
     """Bring the tables up to date.
 
     All of it or nothing; and the hub's role is given its privileges. Hubs that have the database
-    open wait meanwhile; those of an older version are to be stopped before. Where there is nothing
-    to do, it only grants.
+    open wait meanwhile; those of an older version are to be stopped before. While a job is being
+    done it is refused; jobs that wait are done afterwards. Where there is nothing to do, it only
+    grants.
     """
     import sealift_migrations
     from sealift_migrations import postgres_session
+    from sealift_registry.jobs import running
 
     settings = _settings(session)
     with (
@@ -124,7 +126,7 @@ def db_upgrade(session: Session, *, url: str | None) -> None:
     ):
         database.check_sessions()
         before = sealift_migrations.current(database.engine)
-        sealift_migrations.upgrade(database.engine)
+        sealift_migrations.upgrade(database.engine, running.check_none)
         after = sealift_migrations.current(database.engine)
         if before == after:
             with postgres_session.migrating(database.engine):
@@ -307,6 +309,8 @@ def _load_tables() -> None:
     from sealift_registry.audit import tables as _log
     from sealift_registry.catalog import tables as _catalog
     from sealift_registry.delivery import tables as _delivery
+    from sealift_registry.jobs import tables as _jobs
+    from sealift_registry.storage import blob_tables as _blobs
     from sealift_registry.trust import tables as _trust
 
-    del _log, _catalog, _delivery, _trust
+    del _log, _catalog, _delivery, _jobs, _blobs, _trust

@@ -202,4 +202,6 @@ def _words(happened: Happened) -> str:
         "set-aside": "set aside: it was tried too often",
         "ended": "stopped: it was cancelled, or has ended elsewhere",
         "given back": "given back: another attempt will go on with it",
+        "refused": f"refused{after}: what attempt {happened.attempt} came to counts for nothing",
+        "put off": "put off: it could not be begun, and waits",
     }[what]

@@ -128,6 +128,7 @@ class DbosEngine:
             found = self._work.strays() if self._work is not None else []
             if looks:
                 found += self._sweep()
+            self._place.adopt()
             return found
 
     def _sweep(self) -> list[str]:

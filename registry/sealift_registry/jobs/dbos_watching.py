@@ -73,8 +73,17 @@ def watched(hub: Hub) -> Watched:
 def watched_at(database: Database, root: Path) -> Watched:
     """The same of a hub whose rows are in `database`, and whose home is at `root`."""
     with suppress(OSError, ValueError, sqlite3.Error, SQLAlchemyError):
-        return _shared(database) if database.is_shared else _embedded(root)
+        return look(database, root)
     return Watched()
+
+
+def look(database: Database, root: Path) -> Watched:
+    """As `watched_at`, for who must know.
+
+    Raises:
+        OSError, ValueError, sqlite3.Error, SQLAlchemyError: it cannot be read.
+    """
+    return _shared(database) if database.is_shared else _embedded(root)
 
 
 def _embedded(root: Path) -> Watched:

@@ -41,7 +41,7 @@ from sealift_registry.jobs.job import (
 from sealift_registry.jobs.problems import died_each_time, problem_of
 from sealift_registry.jobs.steps import Made
 from sealift_registry.storage.host import Host
-from sealift_registry.trust import signed_log
+from sealift_registry.trust import readiness, signed_log
 from sealift_registry.trust.hub import Hub
 from sealift_signing import shape
 from sealift_signing.canonical import Json
@@ -260,7 +260,8 @@ def begin(hub: Hub, number: int, worker: str, here: Host) -> Attempt:
 
     Raises:
         EndedError: it has ended; also where it is set aside now, since it was begun too often.
-        RefusedError: the log knows nothing of it: nobody asked for it; or it is another host's.
+        RefusedError: the log knows nothing of it: nobody asked for it; or it is another host's; or
+            the hub takes no entry now (`readiness.check`).
         NotFoundError: there is none.
     """
     with hub.reading() as connection:
@@ -283,6 +284,7 @@ def begin(hub: Hub, number: int, worker: str, here: Host) -> Attempt:
         made=moment(hub.now()),
     )
     with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
+        readiness.check(hub, connection)
         _check_not_ended(connection, number)
         if spent(connection, number) < MOST_ATTEMPTS:
             made = replace(made, number=len(attempts(connection, number)) + 1)
@@ -437,7 +439,7 @@ def check_may_record(connection: Connection, attempt: Attempt) -> None:
         why = "it has ended meanwhile"
     else:
         where = newest.host_name if newest else "nobody"
-        why = f"attempt {newest.number if newest else 0}, on {where}, is at work at it now"
+        why = f"attempt {newest.number if newest else 0}, on {where}, has followed it"
     raise SupersededError(
         "attempt-superseded",
         f"Attempt {attempt.number} of {name} may record nothing any more: {why}.",

@@ -21,7 +21,7 @@ from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
 from sealift_signing.transparency import tiles
 
-ROOMS = ("audit", "catalog", "delivery", "trust")
+ROOMS = ("audit", "catalog", "delivery", "jobs", "trust")
 """Who has tables."""
 AT_ONCE = 1_000
 """Rows of a part."""
