@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ from sealift_registry.jobs.engine import (
     TakenError,
 )
 from sealift_registry.jobs.job import MOST_ATTEMPTS, Attempt, Job, Outcome, Problem
-from sealift_registry.jobs.problems import problem_of
+from sealift_registry.jobs.problems import problem_of, put_off, rewound
 from sealift_registry.jobs.records import EndedError, SupersededError
 from sealift_registry.jobs.steps import Made
 from sealift_registry.storage.host import Host
@@ -225,6 +226,8 @@ class Attempts:
         except StepsDifferError as bad:
             self.rewound.add(job.order.key)
             events.tell("jobs", "job-rewound", **fields)
+            self._recorded(running, partial(records.give_back, self.hub, attempt, rewound(attempt)))
+            self.told(Happened(job, "given back", attempt.number, seconds=running.seconds))
             raise StoppedError from bad
         except TakenError:
             self._tell_refused(running)
@@ -281,10 +284,11 @@ class Attempts:
                 folders.remove(self.hub.home.work, [running.job.order.key])
             case "unready" if answer.problem is not None:
                 self._put_off(running.job.order.key, answer.problem, running.job)
-                self._give_back(running, seconds)
+                self._give_back(running, seconds, put_off(running.attempt, answer.problem))
             case "unknown":  # our software was replaced by an older one while we ran
-                self._put_off(running.job.order.key, _unknown(running.job))
-                self._give_back(running, seconds)
+                why = _unknown(running.job)
+                self._put_off(running.job.order.key, why)
+                self._give_back(running, seconds, put_off(running.attempt, why))
             case _:
                 self._give_back(running, seconds)
 
@@ -338,12 +342,12 @@ class Attempts:
         self.told(Happened(job, "again", attempt.number, problem, again, seconds))
         raise StoppedError
 
-    def _give_back(self, running: Running, seconds: float) -> None:
+    def _give_back(self, running: Running, seconds: float, why: Problem | None = None) -> None:
         """Our attempt is over through no fault of the job's, and it does not count."""
         if running.why == "superseded":
             self._tell_refused(running)
             raise StoppedError
-        self._recorded(running, lambda: records.give_back(self.hub, running.attempt))
+        self._recorded(running, lambda: records.give_back(self.hub, running.attempt, why))
         self.told(Happened(running.job, "given back", running.attempt.number, seconds=seconds))
         raise StoppedError
 

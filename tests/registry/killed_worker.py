@@ -102,7 +102,7 @@ def be_of(release: str) -> None:
     from sealift_registry.jobs import dbos_engine, dbos_place, dbos_work
 
     for module in (dbos_place, dbos_engine, dbos_work):
-        vars(module)["NAME"] = f"sealift of {release}"
+        vars(module)["NAME"] = f"sealift-{release}".replace(".", "-")
     for module in (records, dbos_engine):
         vars(module)["package_version"] = lambda _name: release
 

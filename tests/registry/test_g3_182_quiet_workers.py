@@ -26,12 +26,19 @@ CALLS = ["strace", "--follow-forks", "--quiet=all", "--trace=connect,bind,listen
 
 
 def addresses(trace: Path) -> Iterator[str]:
-    """Each address that was connected to, or bound."""
+    """Each address that was connected to, and whatever was listened at.
+
+    The C library asks who a user is, and urllib3 whether there is IPv6, by a socket of loopback at
+    which nobody listens.
+    """
     for line in trace.read_text("utf-8", "replace").splitlines():
         found = re.search(r"\b(connect|bind|listen|sendto)\((.*)", line)
-        if found is None or "AF_NETLINK" in line:
+        if found is None or "AF_NETLINK" in line or "/var/run/nscd/socket" in line:
             continue
-        yield f"{found[1]} {found[2]}"
+        asks = found[1] == "bind" and "htons(0)" in line and '"::1"' in line
+        sends = found[1] == "sendto" and "sa_family" not in line
+        if not asks and not sends:
+            yield f"{found[1]} {found[2]}"
 
 
 def whereto(said: str) -> str:

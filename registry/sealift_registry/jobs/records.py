@@ -38,14 +38,14 @@ from sealift_registry.jobs.job import (
     job_id,
     number_in,
 )
-from sealift_registry.jobs.problems import died_each_time, problem_of
+from sealift_registry.jobs.problems import NO_FAULT, died_each_time, worker_ended
 from sealift_registry.jobs.steps import Made
 from sealift_registry.storage.host import Host
 from sealift_registry.trust import readiness, signed_log
 from sealift_registry.trust.hub import Hub
 from sealift_signing import shape
 from sealift_signing.canonical import Json
-from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
+from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant, moment
 
@@ -56,9 +56,6 @@ RETRIES = "retries"
 
 PAUSES = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5))
 """After the first, second … attempt that failed; the last one for all that follow."""
-
-GIVEN_BACK = "worker-ended"
-"""The code of a setback that is nobody's fault, and costs no attempt."""
 
 
 class SupersededError(RefusedError):
@@ -325,8 +322,8 @@ def said_before(
 
 
 def spent(connection: Connection, number: int) -> int:
-    """The attempts of a job that count: those that a worker gave back when it was ended do not."""
-    given_back = [one for one in setbacks(connection, number) if one.problem.code == GIVEN_BACK]
+    """The attempts of a job that count: those that were over through no fault of its do not."""
+    given_back = [one for one in setbacks(connection, number) if one.problem.code in NO_FAULT]
     return len(attempts(connection, number)) - len(given_back)
 
 
@@ -340,20 +337,15 @@ def set_back(hub: Hub, attempt: Attempt, problem: Problem) -> Setback:
     return _set_back(hub, attempt, problem, pause)
 
 
-def give_back(hub: Hub, attempt: Attempt) -> Setback:
-    """Record that a worker was ended during an attempt: it does not count, and the next may begin.
+def give_back(hub: Hub, attempt: Attempt, problem: Problem | None = None) -> Setback:
+    """Record that an attempt is over through no fault of the job's: it does not count.
+
+    The next may begin at once. Where `problem` (of `NO_FAULT`) is absent, its worker was ended.
 
     Raises:
         SupersededError: it is not the newest one any more.
     """
-    name = job_id(attempt.job)
-    bad = FailedError(
-        "worker-ended",
-        f"The worker on {attempt.host_name} that was at {name} was ended.",
-        subject=name,
-        next_step="Nothing is lost: the next worker goes on.",
-    )
-    return _set_back(hub, attempt, problem_of(bad, final=False), timedelta())
+    return _set_back(hub, attempt, problem or worker_ended(attempt), timedelta())
 
 
 def _set_back(hub: Hub, attempt: Attempt, problem: Problem, pause: timedelta) -> Setback:
