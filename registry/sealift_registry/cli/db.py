@@ -113,7 +113,7 @@ def db_upgrade(session: Session, *, url: str | None) -> None:
     """
     import sealift_migrations
     from sealift_migrations import postgres_session
-    from sealift_registry.jobs import running
+    from sealift_registry.jobs import dbos_running
 
     settings = _settings(session)
     with (
@@ -126,7 +126,7 @@ def db_upgrade(session: Session, *, url: str | None) -> None:
     ):
         database.check_sessions()
         before = sealift_migrations.current(database.engine)
-        sealift_migrations.upgrade(database.engine, running.check_none)
+        sealift_migrations.upgrade(database.engine, dbos_running.check_none)
         after = sealift_migrations.current(database.engine)
         if before == after:
             with postgres_session.migrating(database.engine):

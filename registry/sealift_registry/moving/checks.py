@@ -16,7 +16,7 @@ from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.signed_moves import NOT_DONE
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.delivery import tables
-from sealift_registry.jobs import running
+from sealift_registry.jobs import dbos_running
 from sealift_registry.moving import row_copies
 from sealift_registry.moving.route import Route
 from sealift_registry.moving.row_copies import Summary, Told
@@ -92,7 +92,7 @@ def check_idle(hub: Hub) -> None:
     Raises:
         FailedError: somebody does.
     """
-    running.check_idle(hub)
+    dbos_running.check_idle(hub)
     for name in _unfinished(hub):
         claim = hub.database.claim(name, "to see whether it is written")
         if claim is None:
