@@ -13,9 +13,11 @@ import pytest
 from sealift_registry import fsck
 from sealift_registry.app import open_app
 from sealift_registry.blob_fsck import examine
+from sealift_registry.blob_mend import mend
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.restoring import restore
+from sealift_registry.delivery import exports
 from sealift_registry.delivery.assignments import _Gathering
 from sealift_registry.delivery.unsigned_transfers import FOLDER
 from sealift_registry.gc import collecting, discarding, marking
@@ -27,8 +29,9 @@ from sealift_registry.views import due
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError, UsageError
 from sealift_signing.vocabulary import SOURCE, CatalogPath
 from sealift_sync.artifact import read_manifest
+from sealift_sync.blobs import BlobFolder
 from tests import models
-from tests.registry.hub_fixture import MODEL, SITE, STAGE, TARGET, Acme, stage, version
+from tests.registry.hub_fixture import MODEL, SITE, STAGE, TARGET, Acme, quiet, stage, version
 from tests.registry.many_versions import add_version
 from tests.registry.test_g3_110_gc import Killed
 from tests.site_on_paper import SiteOnPaper
@@ -469,6 +472,37 @@ def test_g3_156_what_was_discarded_while_it_was_written_is_not_exported(ready: A
     discard_hidden(ready, ONE)
     bad = refused(ready.export)
     assert (bad.code, bad.what.startswith(f"catalog/{ONE}/")) == ("discarded", True)
+
+
+def test_g3_156_a_bundle_is_not_recorded_with_what_was_discarded_meanwhile(
+    ready: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was signed elsewhere, and finished here; of that host's draft this one saw nothing."""
+    count = len(ready.types())
+    monkeypatch.setattr(exports, "check_kept", lambda *_: discard_hidden(ready, ONE))
+    bad = refused(ready.export)
+    assert bad.code == "discarded"
+    assert ready.types()[count:] == ["transfer.begun", "artifact.discarded"]
+
+
+def test_g3_156_what_was_discarded_is_not_compared_and_the_others_are(hub: Acme) -> None:
+    hub.convert(2, "cpu-aarch64")
+    discard(hub, f"{TWO}/cpu-aarch64")
+    count = len(hub.types())
+    hub.app.comparisons.compare(version(2), STAGE, quiet)
+    assert hub.types()[count:] == ["variant.compared"]
+
+
+def test_g3_156_mending_brings_nothing_back_that_was_discarded(apart: Acme, tmp_path: Path) -> None:
+    copy = BlobFolder(tmp_path / "copy")
+    for digest in there(apart):
+        copy.put_bytes(apart.app.hub.home.blobs.read(digest))
+    discard(apart, THREE)
+    collected(apart)
+    before = there(apart)
+    done = mend(apart.app.hub, copy, stage)
+    assert (done.back, done.found.losses, there(apart)) == ({}, (), before)
+    assert [one.path.form for one in done.found.discarded] == [TARGET, SOURCE]
 
 
 def test_g3_157_sealift_next_asks_nothing_of_what_was_discarded(hub: Acme) -> None:

@@ -35,6 +35,8 @@ _KINDS = {
     "picture": "the picture of a proof",
     "check-rows": "check rows",
 }
+MOST_TOLD = 10
+"""Forms that were discarded, each in a sentence; machines are told all."""
 FROM_HUB = "sealift blobs mend --from-hub"
 
 
@@ -315,7 +317,11 @@ def _whole(found: Found) -> str:
 
 def _discarded(found: Found) -> list[str]:
     """What is looked for no more, and is no loss."""
-    return [f"{one.words} Its files are not looked for." for one in found.discarded]
+    told = [f"{one.words} Its files are not looked for." for one in found.discarded[:MOST_TOLD]]
+    more = len(found.discarded) - len(told)
+    if more:
+        told.append(f"So it is with {counted(more, 'more form')}:  sealift list")
+    return told
 
 
 def _sentence(one: Loss) -> str:

@@ -89,12 +89,12 @@ def _lines(found: Consequence) -> list[str]:
 def _means(found: Consequence) -> list[str]:
     from sealift_sync.pace import megabytes
 
-    ref = found.version
-    size = f"{counted(found.files.blobs, 'blob')}, {megabytes(found.files.size)}"
-    lines = [
-        "",
-        f"{size} would go with the next gc; what others consist of as well stays.",
-    ]
+    ref, size = found.version, megabytes(found.files.size)
+    gone = f"{counted(found.files.blobs, 'blob')}, {size} would go with the next gc; what others "
+    gone += "consist of as well stays."
+    if not found.files.blobs:
+        gone = "No blob would go: others consist of all of them as well."
+    lines = ["", gone]
     if any(not one.is_source for one in found.forms):
         lines.append(
             "A variant can then not be promoted, assigned, exported or compared, until it is "
@@ -103,7 +103,7 @@ def _means(found: Consequence) -> list[str]:
     if found.of_source:
         lines.append(
             f"No variant of {ref} can then be built, measured or mended, until it is ingested "
-            f"again from its source ({word(found.origin)})."
+            f"again from where it came ({found.kind}: {word(found.locator)})."
         )
     if found.left:
         lines.append(f"These stay: {', '.join(map(str, found.left))}.")

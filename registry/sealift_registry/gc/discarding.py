@@ -20,8 +20,10 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.gc import marking
 from sealift_registry.gc.collecting import Amount
 from sealift_registry.gc.uses import Uses
+from sealift_registry.intake.source import SourceRecord
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
+from sealift_signing import shape
 from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import NotFoundError, RefusedError, UsageError
 from sealift_signing.transparency.entry import Entry
@@ -42,7 +44,7 @@ class Consequence:
         before: what of it was discarded before.
         files: the blobs that gc would remove for it, as far as is known now.
         left: the forms of the version whose files stay.
-        origin: where the version came from, in its source's words.
+        kind, locator: what the version was taken in from, and what it is called there.
     """
 
     version: VersionRef
@@ -50,7 +52,8 @@ class Consequence:
     before: tuple[Discard, ...]
     files: Amount
     left: tuple[CatalogPath, ...]
-    origin: str
+    kind: str
+    locator: str
 
     @property
     def of_source(self) -> bool:
@@ -92,15 +95,17 @@ def consequence(hub: Hub, what: str) -> Consequence:
         _check_unused(hub, connection, asked.ref, rows)
         every = Catalog(connection).artifacts(asked.ref)
         gone = {*Catalog(connection).discards(asked.ref), *(str(one.path) for one in rows)}
-        origin = Catalog(connection).version(asked.ref).source_version
+        source = Catalog(connection).version(asked.ref).source
         named = marking.mark(hub, connection)
+    record = shape.read(SourceRecord, source, what="the source's record")
     return Consequence(
         asked.ref,
         tuple(one.path for one in rows),
         before,
         _files(hub, named, rows),
         tuple(one.path for one in every if str(one.path) not in gone),
-        origin,
+        record.kind,
+        record.locator,
     )
 
 
