@@ -454,17 +454,17 @@ class BlobFolder:
         for digest in self.digests():
             yield from self.sizes([digest]).items()
 
-    def sweep(self) -> int:
+    def sweep(self, remove: Callable[[Path], object] = Path.unlink) -> int:
         """Throw away what processes that have ended left unfinished; returns how many files.
 
         Another process may be writing at this moment: what it writes stays. A file that cannot be
-        removed is left to the next one.
+        removed is left to the next one. Whoever gives another `remove` is told of them.
         """
         swept = 0
         for path in self._incoming.glob(f"*{PARTIAL}") if self._incoming.is_dir() else ():
             with suppress(OSError), locks.abandoned(path) as free:
                 if free:
-                    path.unlink()
+                    remove(path)
                     swept += 1
         return swept
 

@@ -87,6 +87,7 @@ class Named:
         others: what is named elsewhere, and by what: of that nothing is checked here.
         discards: the forms that were discarded: their files are not named by them.
         let_go: those files.
+        unread: manifests that are whole, and that this software does not read.
     """
 
     parts: dict[str, set[Part]] = field(default_factory=dict)
@@ -94,6 +95,7 @@ class Named:
     others: dict[str, str] = field(default_factory=dict)
     discards: Discards = field(default_factory=dict)
     let_go: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
 
     def add(self, digest: str, kind: PartKind, path: CatalogPath) -> None:
         """A blob is named as this of an artifact; what is no digest is passed over."""
@@ -281,7 +283,8 @@ def _add_parts(named: Named, manifest: str, data: bytes, path: CatalogPath) -> N
     try:
         read = read_manifest(data, what=manifest)
     except SealiftError:
-        return  # it has its digest, and is no manifest: `audit fsck` says who signed that
+        named.unread.add(manifest)  # it has its digest: `audit fsck` says who signed that
+        return
     discarded = named.discards.get(str(path))
     if discarded is not None and discarded.sha256 == manifest:
         named.add(read.config.sha256, "file", path)

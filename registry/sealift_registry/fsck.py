@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -155,7 +156,10 @@ class _Known:
 
 
 def _statements(connection: Connection, signed: dict[str, Signed[Any]]) -> Iterator[LogFault]:
-    """Put the statements that a known key signed into `signed`, by their digests."""
+    """Put the statements that a known key signed into `signed`, by their digests.
+
+    They come without their reports and their bytes.
+    """
     known = _Known(Repository(connection))
     t = tables.statement
     for row in all_rows(connection, select(t).order_by(t.c.sha256)):
@@ -167,8 +171,16 @@ def _statement(row: AnyRow, known: _Known, signed: dict[str, Signed[Any]]) -> It
         one = statements.read(KINDS[row.kind], bytes(row.body), what="it")
         one.envelope.verify(known.keys(one)[one.envelope.keyid], what="it")
         if one.sha256 == row.sha256:
-            signed[one.sha256] = one
+            signed[row.sha256] = _without_report(one)
     yield from ()
+
+
+def _without_report(one: Signed[Any]) -> Signed[Any]:
+    """What is compared with rows: of a hundred thousand reports nobody keeps all at once."""
+    said = one.predicate
+    if isinstance(said, Evidence):
+        said = replace(said, checks=(), tools={}, machine="", details={})
+    return replace(one, predicate=said, envelope=replace(one.envelope, data=b"", payload=b""))
 
 
 def _listings(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Iterator[LogFault]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select
 
+from sealift_registry import blob_fsck
 from sealift_registry.app import open_app
 from sealift_registry.catalog import tables as catalog
 from sealift_registry.delivery.unsigned_transfers import FOLDER
@@ -22,7 +23,9 @@ from sealift_registry.storage import blob_claims
 from sealift_registry.storage.blob_tables import blob_claim, condemned_blob
 from sealift_registry.storage.schema import metadata
 from sealift_registry.trust.hub import Hub
-from sealift_signing.errors import FailedError, RefusedError
+from sealift_signing import disk
+from sealift_signing.errors import FailedError, MalformedError, RefusedError
+from sealift_sync.artifact import Artifact, read_manifest
 from tests.registry.hub_fixture import Acme, copied, stage
 from tests.registry.many_versions import add_version
 from tests.registry.test_jobs import HERE, asked
@@ -172,6 +175,62 @@ def test_g3_121_a_manifest_that_is_lost_lets_nothing_go(stock: Acme) -> None:
         collected(hub)
     assert told.value.code == "gc-manifest-lost"
     assert there(hub) == before
+
+
+def test_g3_206_a_manifest_that_is_not_read_lets_nothing_go(
+    stock: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another host has newer software, which wrote it."""
+    hub, before = stock.app.hub, there(stock.app.hub)
+    with hub.reading() as connection:
+        newer = connection.execute(select(catalog.artifact.c.sha256)).scalars().first()
+    read = read_manifest
+
+    def older(data: bytes, *, what: str) -> Artifact:
+        if what == newer:
+            raise MalformedError("newer", f"{what} is newer.")
+        return read(data, what=what)
+
+    monkeypatch.setattr(blob_fsck, "read_manifest", older)
+    for act in (look, lambda one, told: collect(one, "dora", told)):
+        with pytest.raises(RefusedError) as told:
+            act(anew(hub), stage)
+        assert told.value.code == "gc-manifest-unread"
+    assert there(hub) == before
+
+
+def test_g3_207_a_draft_that_is_signed_just_now_is_no_error(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = hub.home.root / FOLDER
+    waiting.mkdir(exist_ok=True)
+    for number in (1, 2):
+        (waiting / f"plant-7-00000{number}.json").write_text("{}")
+    read = disk.read
+
+    def signed_meanwhile(path: Path) -> bytes:
+        path.unlink(missing_ok=True)
+        return read(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(disk, "read", signed_meanwhile)
+        assert list(marking._drafts(waiting)) == []
+    (waiting / "plant-7-000003.json").mkdir()
+    with pytest.raises(FailedError) as told:
+        collected(hub)
+    assert told.value.subject == str(waiting / "plant-7-000003.json")
+
+
+def test_g3_208_a_job_that_is_not_read_keeps_what_it_names(acme: Acme, hub: Hub) -> None:
+    """Another host has newer software, which asked for it."""
+    needed = hub.home.blobs.put_bytes(b"of a newer kind of job").sha256
+    with acme.behind() as connection:
+        row = {"number": 1, "key": "0" * 32, "body": f'{{"newer": "{needed}"}}'.encode()}
+        connection.execute(insert(tables.job), row)
+    with hub.reading() as connection:
+        named = marking.mark(hub, connection)
+        assert old_jobs.wanted(connection) == {"0" * 32}
+    assert named.others == {needed: "job"}
 
 
 def test_g3_122_forged_rows_only_keep_more(acme: Acme, hub: Hub) -> None:

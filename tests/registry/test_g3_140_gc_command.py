@@ -37,7 +37,8 @@ def test_g3_140_it_says_what_would_go_and_removes_nothing(cli: Cli, ready: Acme)
     said = cli.says("gc")
     assert said.splitlines()[:2] == ["This would go:", "  1 blob, 1.8 MB: named by nothing"]
     assert "files of versions" in said
-    assert said.splitlines()[-1] == "Nothing was removed. To remove it:  sealift gc --remove"
+    last = f"Nothing was removed. To remove it:  sealift gc --remove --home {ready.root}"
+    assert said.splitlines()[-1] == last
     found = cli.json("gc")
     assert (found["done"], found["blobs"], found["bytes"]) == (False, 1, len(RUBBISH))
     assert (found["locked"], found["needs_versions"]) == (

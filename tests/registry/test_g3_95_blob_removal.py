@@ -48,6 +48,10 @@ def listed(store: BlobStore) -> list[StoredBlob]:
     return list(stored(store, versions=keeps_versions(store)))
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 def put_anew(store: BlobStore, data: bytes) -> str:
     return store.put(BytesIO(data), expect=sha256(data).hexdigest(), anew=True).sha256
 
@@ -57,12 +61,12 @@ def test_g3_95_what_is_removed_is_gone_and_nothing_else(store: BlobStore) -> Non
     found = listed(store)
     assert [one.sha256 for one in found] == digests
     assert [one.size for one in found] == [1] * 5
-    blob_removal.remove(store, found[:2])
-    blob_removal.remove(store, found[:2])
+    blob_removal.remove(store, found[:2], now())
+    blob_removal.remove(store, found[:2], now())
     assert [one.sha256 for one in listed(store)] == digests[2:]
     assert list(store.digests()) == digests[2:]
     assert store.put_bytes(store.read(digests[2])).sha256 == digests[2]
-    assert blob_removal.locked(store, found) == {}
+    assert blob_removal.locked(store, found, now()) == {}
 
 
 def test_g3_96_what_was_put_since_it_was_listed_stays(
@@ -75,11 +79,11 @@ def test_g3_96_what_was_put_since_it_was_listed_stays(
     digest = store.put_bytes(b"some").sha256
     before = listed(store)
     put_anew(store, b"some")
-    blob_removal.remove(store, before)
+    blob_removal.remove(store, before, now())
     assert store.read(digest) == b"some"
-    (now,) = listed(store)
-    assert len(now.versions) == 1
-    assert not set(now.versions) & set(before[0].versions)
+    (left,) = listed(store)
+    assert len(left.versions) == 1
+    assert not set(left.versions) & set(before[0].versions)
 
 
 def test_g3_96_versions_and_deletions_are_counted_together(
@@ -94,7 +98,7 @@ def test_g3_96_versions_and_deletions_are_counted_together(
     found = {one.sha256: one for one in listed(store)}
     assert (found[twice].size, len(found[twice].versions), len(found[twice].older)) == (10, 2, 1)
     assert (found[hidden].size, len(found[hidden].versions)) == (6, 2), "it is there all the same"
-    blob_removal.remove(store, [*found.values()])
+    blob_removal.remove(store, [*found.values()], now())
     assert listed(store) == []
 
 
@@ -126,7 +130,7 @@ def test_g3_98_what_a_lock_keeps_is_told_until_when(
         monkeypatch.setenv(name, value)
     empty = blobs_at(seaweed().endpoint, seaweed().bucket(), tmp_path / "work")
     store = versioned(empty, lock=True)
-    free, held, kept = (put_anew(store, one) for one in (b"free", b"held", b"kept"))
+    _, held, kept = (put_anew(store, one) for one in (b"free", b"held", b"kept"))
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
     client, there = seaweed().client(), {"Bucket": store.address.bucket}
     client.put_object_retention(
@@ -136,8 +140,9 @@ def test_g3_98_what_a_lock_keeps_is_told_until_when(
     )
     client.put_object_legal_hold(**there, Key=store.key(held), LegalHold={"Status": "ON"})
     found = listed(store)
-    assert blob_removal.locked(store, found) == {held: FOR_EVER, kept: moment(until)}
-    with pytest.raises(FailedError):
-        blob_removal.remove(store, [one for one in found if one.sha256 == kept])
-    blob_removal.remove(store, [one for one in found if one.sha256 == free])
+    assert blob_removal.locked(store, found, now()) == {held: FOR_EVER, kept: moment(until)}
+    assert blob_removal.locked(store, found, until) == {held: FOR_EVER}
+    assert blob_removal.remove(store, found, now()) == {held: FOR_EVER, kept: moment(until)}
+    with pytest.raises(FailedError):  # what else may not be removed is an error
+        blob_removal.remove(store, found, until + timedelta(days=1))
     assert {one.sha256 for one in listed(store)} == {held, kept}

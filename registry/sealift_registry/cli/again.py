@@ -2,7 +2,8 @@
 
 Whoever names a store, a database or a home on the command line has it named nowhere else: a next
 command without those options is about another one, or ends. A layer that prints `sealift blobs
-check` knows of no command line, so the options are added where the sentence comes by.
+check` knows of no command line, so the options are added where the sentence comes by. The home is
+added to them whichever command printed them.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
     from sealift_signing.errors import SealiftError
 
 PRINTED = re.compile(
-    r"\bsealift (?P<group>blobs|db) (?P<name>[a-z]+)"
+    r"\bsealift (?P<group>blobs|db|audit(?= fsck\b)) (?P<name>[a-z]+)"
     r"(?P<given>( --[a-z-]+( URL| postgresql://(?P<user>[^ @]+)@HOST/DATABASE)?)*)"
 )
-"""A command of these two groups, with the options that the sentence names already.
+"""A command of these groups, with the options that the sentence names already.
 
 Where it is to be given by another user than it was, that user stands in the address.
 """
 SAYS_IT = frozenset({"blobs", "db", "migrate", "init"})
-"""The commands and groups that are told where something is."""
+"""The commands and groups that are told where something is; all others are told of a home alone."""
 STORES = ("blobs", "to_blobs", "from_blobs")
 DATABASES = ("as", "database", "to_database")
 ROLES = ("owner", "migrator", "application")
@@ -81,17 +82,18 @@ def at_home() -> str:
 
 
 def _given() -> dict[str, str]:
-    """What stands on the command line of a command that is told where something is."""
+    """What stands on the command line and says where something is."""
     context = click.get_current_context(silent=True)
     if context is None:
         return {}
     path = context.command_path.split()[1:2]
-    if not {*path} & SAYS_IT:
-        return {}
+    says_it = bool({*path} & SAYS_IT)
     found = {}
     for one in (context.find_root(), context):
         for parameter in one.command.params:
             name = parameter.name or ""
+            if not says_it and name != "home":
+                continue
             value = one.params.get(name)
             source = one.get_parameter_source(name)
             if source is ParameterSource.COMMANDLINE and isinstance(value, str):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift_registry.cli.again import again
+from sealift_registry.cli.again import again, at_home
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 from sealift_signing.drawing import word
@@ -23,7 +23,8 @@ def gc(session: Session, *, remove: bool) -> None:
 
     Blobs that no version, evidence, draft, job or work under way names, and those of what was
     discarded (sealift discard); rows of jobs that ended more than retention.job_days ago, of which
-    the log keeps its entries; and folders of work that was killed.
+    the log keeps its entries; and what work that was killed left: folders, and blobs that it never
+    finished.
 
     Nothing goes while a row is not what the log says of it, or a manifest is lost. It may run
     beside everything else, and may be stopped at any time.
@@ -45,6 +46,7 @@ def _data(found: Found, *, done: bool) -> dict[str, Any]:
         "discarded": (found.removed_discarded if done else found.discarded).said(),
         "jobs": found.jobs,
         "folders": found.folders,
+        "unfinished": found.unfinished,
         "kept": [{"why": why, **one.said()} for why, one in found.kept.items()],
         "locked": {**found.locked.said(), "until": found.locked_until or None},
         "needs_versions": found.needs_versions,
@@ -70,7 +72,7 @@ def _lines(found: Found, days: int, *, done: bool) -> list[str]:
             again("  Have it keep them:  sealift blobs init"),
         ]
     elif gone and not done:
-        lines += ["", "Nothing was removed. To remove it:  sealift gc --remove"]
+        lines += ["", "Nothing was removed. To remove it:  sealift gc --remove" + at_home()]
     return lines
 
 
@@ -84,6 +86,8 @@ def _gone(found: Found, days: int, *, done: bool) -> list[str]:
         lines.append(f"  {_size(blobs)}: files of what was discarded")
     if found.jobs:
         lines.append(f"  {counted(found.jobs, 'job')}: ended more than {counted(days, 'day')} ago")
+    if found.unfinished:
+        lines.append(f"  {counted(found.unfinished, 'unfinished blob')}: of work that was killed")
     if found.folders:
         lines.append(f"  {counted(found.folders, 'folder')}: of work that was killed")
     return lines

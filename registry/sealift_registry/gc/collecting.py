@@ -3,7 +3,8 @@
 A blob goes once nothing needs it (`gc.marking`), and nobody relies on it (`storage.blob_claims`).
 The order is what makes that safe, whoever writes meanwhile:
 
-1. Claims of who has ended are removed. Whatever these named is in rows by now, or never will be.
+1. Claims of who has ended are removed. Whatever these named is in rows by now, or never will be:
+   a commit checks that its claims are there.
 2. One state of the rows is read, and checked against the log; then the manifests.
 3. In a transaction of the writer's, those that are named by nothing and claimed by nobody are
    condemned. What was named after (2) was claimed before that, and its claim is there: only (1)
@@ -12,6 +13,10 @@ The order is what makes that safe, whoever writes meanwhile:
 
 Whoever needs a condemned blob waits for (4), and puts it again. This may be killed anywhere: what
 was condemned is removed the next time.
+
+It counts on being alone. At a server that can be lost, while it goes on: another one may then have
+done (1), and what was claimed after (2) is named by now. So each of its transactions checks first
+that nobody else can have begun.
 """
 
 from __future__ import annotations
@@ -26,7 +31,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from sealift_registry import fsck
 from sealift_registry.audit.reading import LogReader
-from sealift_registry.gc import marking, old_jobs
+from sealift_registry.gc import left_work, marking, old_jobs
 from sealift_registry.gc.marking import Marks
 from sealift_registry.storage import blob_claims, blob_removal
 from sealift_registry.storage.blob_claims import REMOVER
@@ -83,6 +88,7 @@ class Found:
         locked_until: the latest time of those.
         jobs: how many ended long ago.
         folders: how many folders of work nobody works in any more.
+        unfinished: how many blobs were begun by work that was killed.
         needs_versions: why nothing can be removed from this store.
         removed: of what nothing names, what is gone.
         removed_discarded: of what was discarded, what is gone.
@@ -96,9 +102,15 @@ class Found:
     locked_until: str = ""
     jobs: int = 0
     folders: int = 0
+    unfinished: int = 0
     needs_versions: bool = False
     removed: Amount = field(default_factory=Amount)
     removed_discarded: Amount = field(default_factory=Amount)
+
+    def lock(self, one: StoredBlob, until: str) -> None:
+        """One more that the store keeps, until then."""
+        self.locked.add(one)
+        self.locked_until = max(self.locked_until, until)
 
 
 @dataclass
@@ -127,39 +139,82 @@ def collect(hub: Hub, actor: str, begin_phase: BeginPhase) -> Found:
         RefusedError: as `look`; or the store keeps no versions, and other hosts put blobs there.
         FailedError: as `look`; or another process removes, or moves the hub.
     """
-    with _alone(hub) as (alone, remover):
-        with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
-            blob_claims.sweep(
-                hub.database, connection, lambda key: old_jobs.has_ended(connection, key)
-            )
+    with _alone(hub) as alone:
+        with hub.reading() as connection:
+            wanted = old_jobs.wanted(connection)
+            dead = blob_claims.dead(hub.database, connection, wanted)
+        with alone.writing() as connection:
+            blob_claims.forget(connection, dead)
+        step("swept")
         work = _look(hub, begin_phase)
         if work.found.needs_versions:
             raise _needs_versions(hub)
         found = work.found
-        if planned := _said(found.unnamed, found.discarded, found.jobs):
+        planned = _said(found.unnamed, found.discarded, found.jobs)
+        begun = found.unnamed.blobs or found.discarded.blobs or found.jobs
+        if begun:
             hub.commit_entry(hub.entry(REMOVING, actor, planned))
-        hub.home.sweep()
-        removal = _Removal(hub, remover, alone, work)
+        step("told")
+        left_work.remove(hub)
+        blob_removal.sweep(hub.home.blobs)
+        removal = _Removal(hub, alone, work)
         progress = begin_phase("remove", sum(one.size for one in work.going))
         for start in range(0, len(work.going), BATCH):
             progress(removal.batch(work.going[start : start + BATCH]))
         removal.settle()
+        step("settled")
         old_jobs.forget(hub, work.old)
-        if removed := _said(found.removed, found.removed_discarded, found.jobs):
+        step("forgotten")
+        if begun:
+            removed = _said(found.removed, found.removed_discarded, found.jobs)
             hub.commit_entry(hub.entry(REMOVED, actor, removed))
     return found
 
 
 def _said(unnamed: Amount, discarded: Amount, jobs: int) -> dict[str, Json]:
-    """What an entry says of what goes or went; of nothing, nothing."""
-    if not (unnamed.blobs or discarded.blobs or jobs):
-        return {}
+    """What an entry says of what goes or went."""
     return {**unnamed.said(), "discarded": discarded.said(), "jobs": jobs}
 
 
+class _Alone:
+    """Being the one process that removes, while nobody moves the hub.
+
+    Attributes:
+        remover: the name of this time.
+    """
+
+    def __init__(self, hub: Hub, remover: str, held: Sequence[Claim]) -> None:
+        self.remover = remover
+        self._hub = hub
+        self._held = held
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction of the writer's, in which nobody else can have begun to remove.
+
+        Raises:
+            FailedError: somebody may have.
+        """
+        self._check()  # which may take a while; others wait for the writer's lock
+        database = self._hub.database
+        with database.in_words(), database.writing() as connection, connection.begin():
+            self._check()
+            yield connection
+
+    def _check(self) -> None:
+        if not all(one.was_kept() for one in self._held):
+            raise FailedError(
+                "gc-cut-off",
+                f"The connection to the database {self._hub.database.where} was lost for a while, "
+                "and another process may have removed things, or moved the hub, meanwhile. What "
+                "is needed is there.",
+                subject=self._hub.database.where,
+                next_step="Run it again.",
+            )
+
+
 @contextmanager
-def _alone(hub: Hub) -> Iterator[tuple[Claim, str]]:
-    """Be the one process that removes, while nobody moves the hub; and the name of this time."""
+def _alone(hub: Hub) -> Iterator[_Alone]:
     held = list[Claim]()
     remover = f"{REMOVER}{secrets.token_hex(16)}"
     try:
@@ -168,7 +223,7 @@ def _alone(hub: Hub) -> Iterator[tuple[Claim, str]]:
             if claim is None:
                 raise _not_alone(hub, name)
             held.append(claim)
-        yield held[-1], remover
+        yield _Alone(hub, remover, held)
     finally:
         for claim in reversed(held):
             claim.let_go()
@@ -182,29 +237,27 @@ def _look(hub: Hub, begin_phase: BeginPhase) -> _Work:
         named = marking.mark(hub, connection)
         before = hub.now() - timedelta(days=hub.home.settings.retention.job_days)
         old = old_jobs.ended_before(connection, before)
-        relied = blob_claims.relied_on(
-            hub.database, connection, lambda key: old_jobs.has_ended(connection, key)
-        )
+        wanted = old_jobs.wanted(connection)
+        relied = blob_claims.relied_on(hub.database, connection, wanted)
     marks = marking.finish(hub, named)
     store = hub.home.blobs
-    versions = blob_removal.keeps_versions(store)
-    alone = versions or not isinstance(store, S3Blobs) or not hub.database.is_shared
-    found = Found(store.where, jobs=len(old), needs_versions=not alone)
+    only_here = not isinstance(store, S3Blobs) or not hub.database.is_shared
+    needs_versions = not only_here and not blob_removal.keeps_versions(store)
+    found = Found(store.where, jobs=len(old), needs_versions=needs_versions)
     going = list[StoredBlob]()
-    for one in blob_removal.stored(store, versions=versions):
+    for one in blob_removal.stored(store, versions=blob_removal.has_versions(store)):
         why = marks.why.get(one.sha256) or ("work" if one.sha256 in relied else "")
         if why:
             found.kept.setdefault(why, Amount()).add(one)
         else:
             going.append(one)
-    locked = blob_removal.locked(store, going)
+    locked = blob_removal.locked(store, going, hub.now())
     for one in going:
         if one.sha256 in locked:
-            found.locked.add(one)
-            found.locked_until = max(found.locked_until, locked[one.sha256])
+            found.lock(one, locked[one.sha256])
         else:
             _amount(one, marks, found.unnamed, found.discarded).add(one)
-    found.folders = len(hub.home.abandoned())
+    found.folders, found.unfinished = len(left_work.find(hub)), blob_removal.unfinished(store)
     left = [one for one in going if one.sha256 not in locked]
     return _Work(found, marks, left, set(locked), old)
 
@@ -217,39 +270,41 @@ def _amount(one: StoredBlob, marks: Marks, unnamed: Amount, discarded: Amount) -
 class _Removal:
     """The removal of blobs, batch by batch."""
 
-    def __init__(self, hub: Hub, remover: str, alone: Claim, work: _Work) -> None:
+    def __init__(self, hub: Hub, alone: _Alone, work: _Work) -> None:
         self._hub = hub
-        self._remover = remover
         self._alone = alone
         self._work = work
 
     def batch(self, some: Sequence[StoredBlob]) -> int:
         """Remove those of them that still nobody needs; how many bytes are done with."""
-        doomed = self._condemned(some)
+        found, doomed = self._work.found, self._condemned(some)
         step("condemned")
-        blob_removal.remove(self._hub.home.blobs, doomed)
+        locked = blob_removal.remove(self._hub.home.blobs, doomed, self._hub.now())
         step("removed")
-        with self._writing() as connection:
+        with self._alone.writing() as connection:
             c = condemned_blob.c
             for part in in_parts([one.sha256 for one in doomed]):
-                mine = c.holder == self._remover, c.digest.in_(part)
+                mine = c.holder == self._alone.remover, c.digest.in_(part)
                 connection.execute(delete(condemned_blob).where(*mine))
-        found = self._work.found
+        gone = Amount()
         for one in doomed:
+            if one.sha256 in locked:
+                found.lock(one, locked[one.sha256])
+                continue
+            gone.add(one)
             _amount(one, self._work.marks, found.removed, found.removed_discarded).add(one)
-        events.tell("gc", "blobs-removed", blobs=len(doomed), bytes=sum(o.size for o in doomed))
+        events.tell("gc", "blobs-removed", blobs=gone.blobs, bytes=gone.size)
         return sum(one.size for one in some)
 
     def _condemned(self, some: Sequence[StoredBlob]) -> list[StoredBlob]:
         digests = [one.sha256 for one in some]
-        made = moment(self._hub.now())
-        self._alone.was_kept()  # or else another one took this over
-        with self._writing() as connection:
+        made, remover = moment(self._hub.now()), self._alone.remover
+        with self._alone.writing() as connection:
             claimed = blob_claims.claimed(connection, digests)
             doomed = [one for one in some if one.sha256 not in claimed]
             for part in in_parts([one.sha256 for one in doomed]):  # of a gc that was killed
                 connection.execute(delete(condemned_blob).where(condemned_blob.c.digest.in_(part)))
-            rows = [{"digest": one.sha256, "holder": self._remover, "made": made} for one in doomed]
+            rows = [{"digest": one.sha256, "holder": remover, "made": made} for one in doomed]
             if rows:
                 connection.execute(insert(condemned_blob), rows)
         return doomed
@@ -261,8 +316,8 @@ class _Removal:
         since, for nothing that they named was ever condemned.
         """
         c, store = condemned_blob.c, self._hub.home.blobs
-        with self._writing() as connection:
-            left = connection.execute(select(c.digest).where(c.holder != self._remover))
+        with self._alone.writing() as connection:
+            left = connection.execute(select(c.digest).where(c.holder != self._alone.remover))
             digests = list(left.scalars())
             kept = set[str]()
             if isinstance(store, S3Blobs):
@@ -271,12 +326,6 @@ class _Removal:
                 kept |= self._work.locked
             for part in in_parts([one for one in digests if one not in kept]):
                 connection.execute(delete(condemned_blob).where(c.digest.in_(part)))
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        database = self._hub.database
-        with database.in_words(), database.writing() as connection, connection.begin():
-            yield connection
 
 
 def step(_name: str) -> None:

@@ -15,12 +15,12 @@ from sqlalchemy import Connection
 
 from sealift_registry import blob_fsck
 from sealift_registry.delivery.unsigned_transfers import FOLDER
-from sealift_registry.gc import uses
-from sealift_registry.jobs import records
+from sealift_registry.gc import old_jobs, uses
 from sealift_registry.trust.hub import Hub
-from sealift_signing import disk, shape
+from sealift_signing import disk
 from sealift_signing.errors import RefusedError
 from sealift_signing.vocabulary import counted
+from sealift_sync.blobs import unreadable
 
 WORDS: Mapping[str, str] = {
     "file": "files of versions",
@@ -61,8 +61,8 @@ def mark(hub: Hub, connection: Connection) -> blob_fsck.Named:
     """
     named = blob_fsck.named_by_rows(connection)
     named.discards = uses.unused(hub, connection, named.discards)
-    for job in records.waiting(connection):
-        for digest in _digests(shape.write(job.order)):
+    for order in old_jobs.orders(connection):
+        for digest in _digests(order):
             named.others.setdefault(digest, "job")
     for data in _drafts(hub.home.root / FOLDER):
         for digest in _digests(data):
@@ -74,7 +74,8 @@ def finish(hub: Hub, named: blob_fsck.Named) -> Marks:
     """The marks, with what manifests name.
 
     Raises:
-        RefusedError: a manifest is lost or damaged, so nobody knows what it names.
+        RefusedError: a manifest is lost or damaged, or is none that this software reads, so nobody
+            knows what it names.
         FailedError: the store could not be read.
     """
     lost = named.manifests.keys() - blob_fsck.read_manifests(hub.home.blobs, named, named.manifests)
@@ -89,6 +90,16 @@ def finish(hub: Hub, named: blob_fsck.Named) -> Marks:
             subject=str(path),
             next_step="See what brings it back: sealift blobs fsck",
         )
+    if named.unread:
+        digest = min(named.unread)
+        path = named.manifests[digest][0]
+        raise RefusedError(
+            "gc-manifest-unread",
+            f"The manifest {digest[:12]} of {path} is whole, and this software does not read it: "
+            "which blobs belong to it it cannot know, so none is removed.",
+            subject=str(path),
+            next_step="Run it with the newest software that the hub's hosts have.",
+        )
     why: dict[str, str] = {digest: min(parts).kind for digest, parts in named.parts.items()}
     for digest, reason in named.others.items():
         why.setdefault(digest, reason)
@@ -98,7 +109,12 @@ def finish(hub: Hub, named: blob_fsck.Named) -> Marks:
 def _drafts(folder: Path) -> Iterator[bytes]:
     """What waits to be signed; one that cannot be read is an error."""
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-        yield disk.read(path)
+        try:
+            yield disk.read(path)
+        except FileNotFoundError:  # it was signed just now, and what it named is in rows
+            continue
+        except OSError as bad:
+            raise unreadable(str(path), bad) from bad
 
 
 def _digests(data: bytes) -> Iterator[str]:

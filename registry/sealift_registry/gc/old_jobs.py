@@ -15,6 +15,8 @@ from sealift_signing import shape
 from sealift_signing.errors import SealiftError
 from sealift_signing.vocabulary import instant
 
+_WAITS = tables.job.c.number.not_in(select(tables.job_end.c.job))
+
 
 def ended_before(connection: Connection, before: datetime) -> list[int]:
     """The numbers of jobs that ended before a time, less the newest job: its number counts.
@@ -43,8 +45,12 @@ def forget(hub: Hub, numbers: Sequence[int]) -> None:
                 connection.execute(delete(column.table).where(column.in_(part)))
 
 
-def has_ended(connection: Connection, key: str) -> bool:
-    """Whether the job that engines know by this name has ended, or is no more."""
-    j, e = tables.job.c, tables.job_end.c
-    query = select(j.number).where(j.key == key, j.number.not_in(select(e.job)))
-    return connection.execute(query).first() is None
+def orders(connection: Connection) -> list[bytes]:
+    """What the jobs that have not ended were asked for, as their rows have it: read or not."""
+    query = select(tables.job.c.body).where(_WAITS)
+    return [bytes(body) for body in connection.execute(query).scalars()]
+
+
+def wanted(connection: Connection) -> frozenset[str]:
+    """By what names engines know the jobs that have not ended."""
+    return frozenset(connection.execute(select(tables.job.c.key).where(_WAITS)).scalars())

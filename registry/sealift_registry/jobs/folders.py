@@ -54,6 +54,21 @@ def kept(work: Path) -> frozenset[str]:
     return frozenset()
 
 
+def abandoned(work: Path, keys: Collection[str]) -> list[Path]:
+    """Of these jobs, which have ended, the folders that `remove` would remove."""
+    found = []
+    for folder in (work / FOLDER / key for key in sorted(keys)):
+        with suppress(OSError):
+            if folder.is_dir() and (not _lock(folder).exists() or _is_free(folder)):
+                found.append(folder)
+    return found
+
+
+def _is_free(folder: Path) -> bool:
+    with locks.abandoned(_lock(folder)) as free:
+        return free
+
+
 def remove(work: Path, keys: Collection[str]) -> None:
     """Remove the folders of these jobs, which have ended; where somebody works, it stays for now.
 

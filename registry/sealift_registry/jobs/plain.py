@@ -91,7 +91,7 @@ def in_foreground(work: Path, progress: Progress, same: str = "") -> Iterator[Pl
     folder = parent / sha256(same.encode()).hexdigest()[:32]
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        _sweep(parent)
+        sweep(work)
         held = locks.take(_lock(folder), same)
     except OSError as bad:
         raise durable.unwritable(folder, bad) from bad
@@ -124,15 +124,37 @@ def _lock(folder: Path) -> Path:
     return folder.with_name(folder.name + LOCK)
 
 
-def _sweep(parent: Path) -> None:
+def sweep(work: Path) -> None:
     """Throw away what was left by commands that nobody has repeated for a day."""
-    forgotten = time.time() - KEPT
-    for folder in parent.iterdir():
+    for folder in _forgotten(work):
         with suppress(OSError):
-            if not folder.is_dir() or folder.stat().st_mtime > forgotten:
-                continue
             _lock(folder).touch()  # it goes before its folder does, where a process was killed
             with locks.abandoned(_lock(folder)) as free:
                 if free:
                     shutil.rmtree(folder, ignore_errors=True)
                     _lock(folder).unlink(missing_ok=True)
+
+
+def abandoned(work: Path) -> list[Path]:
+    """What `sweep` would remove there."""
+    found = []
+    for folder in _forgotten(work):
+        with suppress(OSError):
+            if not _lock(folder).exists() or _is_free(folder):
+                found.append(folder)
+    return found
+
+
+def _forgotten(work: Path) -> list[Path]:
+    forgotten, found = time.time() - KEPT, []
+    with suppress(OSError):
+        for folder in sorted((work / FOLDER).iterdir()):
+            with suppress(OSError):
+                if folder.is_dir() and folder.stat().st_mtime <= forgotten:
+                    found.append(folder)
+    return found
+
+
+def _is_free(folder: Path) -> bool:
+    with locks.abandoned(_lock(folder)) as free:
+        return free

@@ -174,34 +174,40 @@ class BlobClaims:
         return claim is not None
 
 
-def sweep(database: Database, connection: Connection, ended: Callable[[str], bool]) -> int:
-    """Remove, in a transaction of the writer's, the claims of holders that have ended.
+def dead(database: Database, connection: Connection, wanted: Collection[str]) -> tuple[str, ...]:
+    """The holders that have ended: none of them ever lives again.
+
+    Nobody asks while others wait to write.
 
     Args:
         database: that knows which processes live.
-        connection: of the transaction.
-        ended: whether the job with this key has ended.
+        connection: that sees the claims.
+        wanted: the keys of the jobs that have not ended, by the same state of the rows.
+    """
+    holders = connection.execute(select(blob_claim.c.holder).distinct()).scalars().all()
+    ours = [one for one in holders if HOLDERS.fullmatch(one)]  # else forged: it is nobody's name
+    living = {f"{JOB}{key}" for key in wanted}
+    living |= database.held([one for one in ours if one.startswith(PROCESS)])
+    return tuple(sorted(set(holders) - living.intersection(ours)))
+
+
+def forget(connection: Connection, holders: Sequence[str]) -> int:
+    """Remove, in a transaction of the writer's, the claims of holders that have ended.
 
     Returns:
         How many claims that were.
     """
-    c = blob_claim.c
-    swept = 0
-    for holder in connection.execute(select(c.holder).distinct()).scalars().all():
-        if not _lives(database, holder, ended):
-            count = select(func.count()).select_from(blob_claim).where(c.holder == holder)
-            swept += connection.execute(count).scalar_one()
-            connection.execute(delete(blob_claim).where(c.holder == holder))
-    return swept
+    c, count = blob_claim.c, 0
+    for part in in_parts(holders):
+        count += connection.execute(delete(blob_claim).where(c.holder.in_(part))).rowcount
+    return count
 
 
-def relied_on(database: Database, connection: Connection, ended: Callable[[str], bool]) -> set[str]:
-    """All that holders which have not ended rely on; as for `sweep`, and nothing is changed."""
-    c, found = blob_claim.c, set[str]()
-    for holder in connection.execute(select(c.holder).distinct()).scalars().all():
-        if _lives(database, holder, ended):
-            found.update(connection.execute(select(c.digest).where(c.holder == holder)).scalars())
-    return found
+def relied_on(database: Database, connection: Connection, wanted: Collection[str]) -> set[str]:
+    """All that holders which have not ended rely on; as for `dead`, and nothing is changed."""
+    c, gone = blob_claim.c, frozenset(dead(database, connection, wanted))
+    rows = connection.execute(select(c.digest, c.holder))
+    return {row.digest for row in rows if row.holder not in gone}
 
 
 def claimed(connection: Connection, digests: Sequence[str]) -> set[str]:
@@ -210,17 +216,6 @@ def claimed(connection: Connection, digests: Sequence[str]) -> set[str]:
     for part in in_parts(digests):
         found.update(connection.execute(select(c.digest).where(c.digest.in_(part))).scalars())
     return found
-
-
-def _lives(database: Database, holder: str, ended: Callable[[str], bool]) -> bool:
-    if not HOLDERS.fullmatch(holder):  # forged: it is nobody's name
-        return False
-    if holder.startswith(JOB):
-        return not ended(holder.removeprefix(JOB))
-    claim = database.claim(holder, WORDS)
-    if claim is not None:
-        claim.let_go()
-    return claim is None
 
 
 def _removing(count: int, who: str) -> FailedError:

@@ -7,7 +7,7 @@ where all processes share that; beside it a lock at the server, where they share
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +61,14 @@ class Claims(Protocol):
         """Who has it, in words; empty where that is not known."""
         ...
 
+    def held(self, names: Collection[str]) -> set[str]:
+        """Those that somebody has.
+
+        Raises:
+            FailedError: it could not be found out.
+        """
+        ...
+
 
 class Claiming:
     """What every kind of database does about claims; `made` gives its way of having them."""
@@ -83,6 +91,14 @@ class Claiming:
     def holder(self, name: str) -> str:
         """Who works at `name`, in words; empty where that is not known."""
         return self._claims.holder(name)
+
+    def held(self, names: Collection[str]) -> set[str]:
+        """Those of these claims that somebody has.
+
+        Raises:
+            FailedError: it could not be found out.
+        """
+        return self._claims.held(names)
 
 
 class FileClaim:
@@ -125,6 +141,25 @@ class FileClaims:
     def holder(self, name: str) -> str:
         """Who has it, in words; empty where that is not known."""
         return locks.holder(self._path(name))
+
+    def held(self, names: Collection[str]) -> set[str]:
+        """Those that somebody has; the files of the others, which were killed, are taken away.
+
+        Raises:
+            FailedError: a lock could not be looked at.
+        """
+        found = set[str]()
+        for path in map(self._path, names):
+            try:
+                if path.exists():
+                    file = locks.take(path, "looks who lives")
+                    if file is None:
+                        found.add(path.name.removesuffix(".lock"))
+                    else:
+                        locks.let_go(path, file)
+            except OSError as bad:
+                raise durable.unwritable(path, bad) from bad
+        return found
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.lock"

@@ -7,7 +7,7 @@ and `tests/registry/test_g1_60_databases.py` holds that both keep what is promis
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -88,6 +88,14 @@ class Database(Protocol):
 
     def holder(self, name: str) -> str:
         """Who works at `name`, in words; empty where that is not known."""
+        ...
+
+    def held(self, names: Collection[str]) -> set[str]:
+        """Those of these claims that somebody has; of very many it is asked at once.
+
+        Raises:
+            FailedError: it could not be found out.
+        """
         ...
 
     def reading(self) -> AbstractContextManager[Connection]:

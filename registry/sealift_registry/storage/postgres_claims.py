@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Collection
 from contextlib import suppress
 
 from sqlalchemy import Connection, Engine, text
@@ -42,6 +43,12 @@ _OF_KEY = (
 _HELD = text(
     "SELECT 1 FROM pg_catalog.pg_locks l "  # noqa: S608 - our own words
     f"WHERE l.pid = pg_catalog.pg_backend_pid() AND {_OF_KEY}"
+)
+_ALL_HELD = text(
+    "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.array_agg("
+    "l.classid::bigint << 32 | l.objid::bigint) FROM pg_catalog.pg_locks l WHERE "
+    "l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.database = "
+    "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
 )
 _HOLDER = text(
     "SELECT a.application_name, "  # noqa: S608 - our own words
@@ -124,6 +131,24 @@ class PostgresClaims:
                 since = f", since {row[1]}" if row[1] else ""
                 return f"{row[0].removeprefix(_PREFIX)}{since}"
         return here
+
+    def held(self, names: Collection[str]) -> set[str]:
+        """Those that somebody has, on this host or on another.
+
+        Raises:
+            FailedError: the server cannot be asked, or is a replica, which has no such locks.
+        """
+        here = self._files.held(names) if self._files else set()
+        try:
+            with self._engine.connect() as connection:
+                postgres_pooler.check(connection, self._engine, self._where)
+                replica, keys = connection.execute(_ALL_HELD).one()
+        except DBAPIError as bad:
+            raise postgres_words.told(bad, self._where) from bad
+        if replica:
+            raise postgres_words.replica(self._where)
+        at_server = frozenset(keys or ())
+        return here | {name for name in names if key_of(name) in at_server}
 
     def lost(self, words: str) -> Exception:
         """The error where another has it by now."""

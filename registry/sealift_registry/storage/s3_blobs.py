@@ -461,15 +461,23 @@ class S3Blobs:
 
     def sweep_now(self) -> int:
         """The same at once; how many were aborted."""
-        folder, swept = self.address.key("sha256/"), 0
-        for upload in s3_lists.uploads(self.calls, folder):
-            key, since = str(upload["Key"]), upload["Initiated"]
-            ours = key.startswith(folder) and SHA256.matches(key.removeprefix(folder))
-            if ours and datetime.now(UTC) - since > ABANDONED:
-                with suppress(Exception):
-                    self.calls.ask("abort_multipart_upload", Key=key, UploadId=upload["UploadId"])
-                    swept += 1
+        swept = 0
+        for key, upload in self.unfinished():
+            with suppress(Exception):
+                self.calls.ask("abort_multipart_upload", Key=key, UploadId=upload)
+                swept += 1
         return swept
+
+    def unfinished(self) -> list[tuple[str, str]]:
+        """Those uploads: the key, and the server's name for each."""
+        folder, now = self.address.key("sha256/"), datetime.now(UTC)
+        return [
+            (str(one["Key"]), str(one["UploadId"]))
+            for one in s3_lists.uploads(self.calls, folder)
+            if str(one["Key"]).startswith(folder)
+            and SHA256.matches(str(one["Key"]).removeprefix(folder))
+            and now - one["Initiated"] > ABANDONED
+        ]
 
     def missing(self, digest: str) -> NotFoundError:
         """The error for a blob that is not here."""
