@@ -22,7 +22,7 @@ from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_registry.storage.s3_calls import Calls
 from sealift_signing.vocabulary import moment
 from tests.registry.held_process import held, ran
-from tests.registry.hub_fixture import Acme, Loose, stage
+from tests.registry.hub_fixture import SITE, Acme, Loose, stage
 from tests.registry.hubs_on_postgres import another_home
 from tests.registry.moving_hubs import moved_to, opened
 from tests.registry.test_g3_80_jobs_seen import asked
@@ -372,3 +372,13 @@ def test_g3_205_what_gc_prints_next_names_the_home(ready: Acme, capsys: Capsys) 
     ready.close()
     _, _, err = cli("gc")
     assert err.endswith(f"sealift audit fsck {home}\n")
+
+
+def test_g3_205_so_does_whatever_else_says_to_look_at_blobs(ready: Acme, capsys: Capsys) -> None:
+    """Of the hub that was named, and not of another one below the folder that somebody is in."""
+    cli = Cli(ready, capsys)
+    for blob in (ready.root / "blobs" / "sha256").iterdir():
+        if not blob.read_bytes().startswith(b"{"):
+            blob.unlink()
+    _, _, err = cli("export", SITE, "--to", ready.medium, "--key", cli.key("dispatcher-1"))
+    assert err.endswith(f"sealift blobs fsck --home {ready.root}\n"), err
