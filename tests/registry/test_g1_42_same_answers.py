@@ -12,8 +12,9 @@ from sqlalchemy import Connection, select
 
 from sealift_registry import fsck
 from sealift_registry.app import App, open_app
-from sealift_registry.catalog import pages, tables
+from sealift_registry.catalog import discards, pages, tables
 from sealift_registry.catalog.catalog import Catalog
+from sealift_registry.catalog.logged import DISCARDED
 from sealift_registry.catalog.pages import PagePlace, PromotionFilter, VersionFilter
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
 from sealift_registry.delivery import (
@@ -27,6 +28,7 @@ from sealift_registry.delivery import (
 from sealift_registry.delivery import tables as delivery
 from sealift_registry.delivery import transfers as begun
 from sealift_registry.delivery.sites import EnrolledSite, Sites
+from sealift_registry.gc.uses import Uses
 from sealift_registry.trust import checking, key_rotation, skimming
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import Rows
@@ -45,6 +47,11 @@ NOW = datetime.now(UTC)
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     grown = build(tmp_path_factory.mktemp("both") / "hub", SIZE)
     with closing(open_app(grown.root, {})) as opened:
+        with opened.hub.reading() as connection:
+            ref = Catalog(connection).versions()[0].ref
+            forms = [(one.path, one.sha256) for one in Catalog(connection).artifacts(ref)]
+        said, terms = discards.entry_data(ref, forms, "It is old."), {"model": str(ref.of)}
+        opened.hub.commit_entry(opened.hub.entry(DISCARDED, "dora", said, terms))
         yield opened
 
 
@@ -194,6 +201,13 @@ QUESTIONS: Mapping[str, Asking] = {
             c.promotions(ref),
         )
     ),
+    "what is discarded": lambda _, c: (
+        discards.of_all(c),
+        [Catalog(c).discards(ref) for ref in _refs(c)],
+    ),
+    "who needs a version": lambda app, c: [
+        list(Uses(app.hub, c).of(ref, Catalog(c).artifacts(ref))) for ref in _refs(c)[:20]
+    ],
     "evidence": _of_versions(lambda c, ref: [c.evidence(one.path) for one in c.artifacts(ref)]),
     "promotions": lambda _, c: (Catalog(c).promotions(), Catalog(c).next_promotion()),
     "a promotion": lambda _, c: _requested(c),
