@@ -311,6 +311,26 @@ def test_g3_153_a_job_that_waits_keeps_its_version(hub: Acme) -> None:
     assert discard(hub, TWO)
 
 
+@pytest.mark.parametrize("times", [1, 9])
+def test_g3_154_what_is_asked_for_while_it_is_discarded_is_not_passed_over(
+    hub: Acme, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Somebody writes between the question who needs it and the entry; or does so each time."""
+    asked, check = list[int](), discarding._check_unused
+
+    def and_then(*given: Any) -> None:  # noqa: ANN401 - as it is
+        check(*given)
+        asked.append(len(asked))
+        if len(asked) == min(times, discarding.MOST_TRIES):
+            hub.request(2)
+        elif len(asked) < times:
+            hub.ingest(7 + len(asked))
+
+    monkeypatch.setattr(discarding, "_check_unused", and_then)
+    assert refused(lambda: discard(hub, TWO)).code == "discard-in-use"
+    assert "artifact.discarded" not in hub.types()
+
+
 def test_g3_154_who_comes_to_need_it_since_is_not_left_without(
     ready: Acme, plant: SiteOnPaper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

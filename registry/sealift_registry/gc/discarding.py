@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from sealift_registry.audit import pending
 from sealift_registry.blob_fsck import Named
 from sealift_registry.catalog import discards
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog
@@ -21,7 +22,7 @@ from sealift_registry.gc import marking
 from sealift_registry.gc.collecting import Amount
 from sealift_registry.gc.uses import Uses
 from sealift_registry.intake.source import SourceRecord
-from sealift_registry.trust import readiness
+from sealift_registry.trust import readiness, signed_log
 from sealift_registry.trust.hub import Hub
 from sealift_signing import shape
 from sealift_signing.drawing import pasted, word
@@ -30,6 +31,8 @@ from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import SENTENCE, CatalogPath
 from sealift_sync.artifact import LARGEST_MANIFEST, read_manifest
 
+MOST_TRIES = 3
+"""Times that who needs something is asked beside others who write."""
 CATALOG = "catalog/"
 """How the paths of forms begin, as they are shown; whoever names one may leave it out."""
 
@@ -59,6 +62,10 @@ class Consequence:
     def of_source(self) -> bool:
         """Whether the source is among it."""
         return any(one.is_source for one in self.forms)
+
+
+class _MovedOnError(Exception):
+    """The log has more entries than when it was asked who needs what."""
 
 
 class _NothingToDoError(Exception):
@@ -134,12 +141,35 @@ def discard(hub: Hub, what: str, actor: str, reason: str) -> bool:
     """
     check_reason(reason)
     asked = _Asked.parse(what)
+    for _ in range(MOST_TRIES):
+        with hub.reading() as connection:
+            seen = signed_log.signed(connection).size
+            _check_unused(hub, connection, asked.ref, _forms(connection, asked)[0])
+        try:
+            return _recorded(hub, asked, actor, reason, seen)
+        except _MovedOnError:
+            continue
+    return _recorded(hub, asked, actor, reason, None)
+
+
+def _recorded(hub: Hub, asked: _Asked, actor: str, reason: str, seen: int | None) -> bool:
+    """Whether it was recorded, where the log has as many entries as when it was `seen`.
+
+    All that needs a version has an entry. To ask every site takes seconds, for which others would
+    wait to write: so it is asked before, and here only where the log grows all the time (None).
+
+    Raises:
+        _MovedOnError: it has others.
+    """
 
     def action(connection: Connection) -> tuple[Entry, None]:
         rows, _ = _forms(connection, asked)
         if not rows:
             raise _NothingToDoError
-        _check_unused(hub, connection, asked.ref, rows)
+        if seen is None:
+            _check_unused(hub, connection, asked.ref, rows)
+        elif signed_log.signed(connection).size != seen or pending.entries(connection):
+            raise _MovedOnError
         forms = [(one.path, one.sha256) for one in rows]
         data = discards.entry_data(asked.ref, forms, reason)
         return hub.entry(DISCARDED, actor, data, {"model": str(asked.ref.of)}), None
