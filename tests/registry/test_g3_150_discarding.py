@@ -25,7 +25,9 @@ from sealift_registry.gc.collecting import Amount, Found, collect, look
 from sealift_registry.gc.uses import Uses
 from sealift_registry.jobs import records
 from sealift_registry.jobs.records import Wanted
+from sealift_registry.promotion.promotions import Promotions
 from sealift_registry.views import due
+from sealift_signing.drafts import Draft
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError, UsageError
 from sealift_signing.vocabulary import SOURCE, CatalogPath
 from sealift_sync.artifact import read_manifest
@@ -34,12 +36,14 @@ from tests import models
 from tests.registry.hub_fixture import MODEL, SITE, STAGE, TARGET, Acme, quiet, stage, version
 from tests.registry.many_versions import add_version
 from tests.registry.test_g3_110_gc import Killed
+from tests.registry.test_letting_rows_out import lets
 from tests.site_on_paper import SiteOnPaper
 
 WHY = "Nobody ran it."
 ONE, TWO = f"{MODEL}/1", f"{MODEL}/2"
 THREE = f"{MODEL}/3"
 VARIANT = f"{TWO}/{TARGET}"
+OTHER = "cpu-aarch64"
 
 
 def discard(acme: Acme, what: str, reason: str = WHY) -> bool:
@@ -439,8 +443,8 @@ def test_g3_156_who_needs_its_files_is_told(ready: Acme) -> None:
 
 
 def test_g3_156_other_variants_are_promoted_without_it(hub: Acme) -> None:
-    hub.convert(2, "cpu-aarch64")
-    discard(hub, f"{TWO}/cpu-aarch64")
+    hub.convert(2, OTHER)
+    discard(hub, f"{TWO}/{OTHER}")
     number = hub.promoted(2)
     names = {one.name for one in hub.standing(number).promotion.request.subjects}
     assert names == {f"catalog/{TWO}/source", f"catalog/{VARIANT}"}
@@ -487,11 +491,39 @@ def _and_then(act: Callable[[], object]) -> Callable[..., object]:
     return needed
 
 
-def test_g3_156_what_was_discarded_while_it_was_written_is_not_exported(ready: Acme) -> None:
-    """A draft waits for its signature on another host, of which this one sees nothing."""
+def test_g3_156_what_was_discarded_is_not_exported(ready: Acme) -> None:
     discard_hidden(ready, ONE)
+    count = len(ready.types())
     bad = refused(ready.export)
     assert (bad.code, bad.what.startswith(f"catalog/{ONE}/")) == ("discarded", True)
+    assert ready.types()[count:] == [], "no bundle was begun"
+
+
+def test_g3_156_a_request_that_was_signed_before_is_not_taken_in(
+    hub: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was drafted, and somebody discarded one of its variants before it was submitted."""
+    lets(hub)
+    hub.convert(2, OTHER)
+    submit = Promotions.submit_request
+
+    def late(promotions: Promotions, draft: Draft, *, at_hub: bool) -> object:
+        discard(hub, f"{TWO}/{OTHER}")
+        return submit(promotions, draft, at_hub=at_hub)
+
+    monkeypatch.setattr(Promotions, "submit_request", late)
+    bad = refused(lambda: hub.request(2))
+    assert (bad.code, bad.subject) == ("discarded", f"catalog/{TWO}/{OTHER}")
+
+
+def test_g3_156_nobody_approves_what_was_discarded(hub: Acme) -> None:
+    """Its request names two variants, and one of them is there."""
+    lets(hub)
+    hub.convert(2, OTHER)
+    number = hub.request(2)
+    discard_hidden(hub, f"{TWO}/{OTHER}")
+    bad = refused(lambda: hub.approve(number, "carla"))
+    assert (bad.code, bad.subject) == ("discarded", f"catalog/{TWO}/{OTHER}")
 
 
 def test_g3_156_a_bundle_is_not_recorded_with_what_was_discarded_meanwhile(
@@ -506,8 +538,8 @@ def test_g3_156_a_bundle_is_not_recorded_with_what_was_discarded_meanwhile(
 
 
 def test_g3_156_what_was_discarded_is_not_compared_and_the_others_are(hub: Acme) -> None:
-    hub.convert(2, "cpu-aarch64")
-    discard(hub, f"{TWO}/cpu-aarch64")
+    hub.convert(2, OTHER)
+    discard(hub, f"{TWO}/{OTHER}")
     count = len(hub.types())
     hub.app.comparisons.compare(version(2), STAGE, quiet)
     assert hub.types()[count:] == ["variant.compared"]
@@ -535,8 +567,8 @@ def test_g3_157_sealift_next_asks_nothing_of_what_was_discarded(hub: Acme) -> No
 
 
 def test_g3_157_one_variant_that_was_discarded_hides_no_other(hub: Acme) -> None:
-    hub.convert(2, "cpu-aarch64")
-    discard(hub, f"{TWO}/cpu-aarch64")
+    hub.convert(2, OTHER)
+    discard(hub, f"{TWO}/{OTHER}")
     with hub.app.hub.reading() as connection:
         assert [one.ref for one in due.versions(connection).versions] == [version(2)]
 
