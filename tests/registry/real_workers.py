@@ -169,6 +169,7 @@ def at_home(acme: Acme, *words: str, before: Sequence[str] = (), **environment: 
             stdout=file,
             stderr=subprocess.STDOUT,
         )
+    atexit.register(process.kill)  # where a test fails
     return AtWork(process, path)
 
 

@@ -33,7 +33,6 @@ BOUND = {"ingest", "export"}
 """Kinds that read or write on the host where they were asked for."""
 QUICK = {
     ("convert", "build made", TWO),
-    ("convert", "build recorded", ONE),
     ("ingest", "fetch recorded", TWO),
     ("export", "write made", TWO),
 }

@@ -15,6 +15,7 @@ from sealift_registry.storage.host import Host, this_host
 from tests.registry.hub_fixture import MODEL, TARGET, Acme
 from tests.registry.killed_worker import CLOCK, FOLDER, HELD, LEASE
 from tests.registry.real_workers import ONE, TWO, AtWork, Hosts, at_home, until
+from tests.registry.test_g3_40_workers import is_there
 from tests.registry.test_g3_127_killed_jobs import ONCE
 from tests.registry.test_g3_127_killed_jobs import ask as ask_at_home
 from tests.registry.test_g3_170_killed_hosts import ask, ended_once, hosts
@@ -42,19 +43,24 @@ class Held:
             self.worker = hosts.begin(acme, **told)
         until((self.folder / "held").exists)
 
-    def signal(self, number: signal.Signals, how: int) -> None:
-        """Stop the host's processes, or let them go on; they have, once this returns."""
-        held = int((self.folder / "held").read_text())
-        for pid in dict.fromkeys((self.worker.process.pid, held)):
+    @property
+    def job(self) -> int:
+        """The process that is held."""
+        return int((self.folder / "held").read_text())
+
+    def signal(self, number: signal.Signals, how: int, *others: int) -> None:
+        """Stop the worker, and other processes, or let them go on; it has, once this returns."""
+        for pid in dict.fromkeys((self.worker.process.pid, *others)):
             os.kill(pid, number)
         os.waitid(os.P_PID, self.worker.process.pid, how)
 
     def suspend(self) -> None:
-        self.signal(signal.SIGSTOP, os.WSTOPPED)
+        """The host stands still."""
+        self.signal(signal.SIGSTOP, os.WSTOPPED, self.job)
 
     def go_on(self) -> None:
         (self.folder / "go").touch()
-        self.signal(signal.SIGCONT, os.WCONTINUED)
+        self.signal(signal.SIGCONT, os.WCONTINUED, self.job)
 
     def end(self) -> None:
         self.worker.process.send_signal(signal.SIGTERM)
@@ -143,6 +149,26 @@ def test_g3_173_a_host_that_comes_back_while_another_is_at_it_is_refused(hosts: 
     assert end is not None
     assert (end.outcome, end.attempt) == ("done", 3)
     assert hosts.one.types().count(ONCE["convert"]) == before + 1
+
+
+def test_g3_173_a_process_whose_worker_alone_was_stopped_records_nothing(hosts: Hosts) -> None:
+    """It is about to take its variant in, and asks nobody but the hub whether it may."""
+    job = ask(hosts.one, "convert")
+    before = hosts.one.types().count(ONCE["convert"])
+    held = Held(hosts, "build recorded")
+    held.signal(signal.SIGSTOP, os.WSTOPPED)
+    hosts.passes()
+    code, said = hosts.work(hosts.two)
+    assert code == 0, said
+    types, ended = hosts.one.types(), hosts.end(job)
+    (held.folder / "go").touch()
+    until(lambda: not is_there(held.job))
+    assert hosts.one.types() == types, "it was recorded twice"
+    held.signal(signal.SIGCONT, os.WCONTINUED)
+    held.worker.hears(f"{job.id} stopped: it was cancelled, or has ended elsewhere")
+    held.end()
+    assert hosts.end(job) == ended
+    ended_once(hosts, "convert", job, before)
 
 
 @pytest.mark.parametrize("clock", [HOUR, pytest.param(-HOUR, marks=pytest.mark.long)])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -146,6 +147,12 @@ def test_g3_87_all_about_a_job_says_how_far_it_is_and_how_it_ended(
 ) -> None:
     works(hub, place)
     assert "build: model.onnx, 25 %" in cli.says("job", "show", "J-1")
+    job = asked(hub)
+    records.begin(hub, job.number, "w1", HERE)
+    place.takes(job, "w1")
+    place.tells(job, replace(STANDING, subject="", total=0))  # it has told nothing of its work yet
+    assert "\n    build, as of 2026" in cli.says("job", "show", job.id)
+    records.finish(hub, job.number, "cancelled", attempt=None, by="anna")
     attempt = records.begin(hub, 1, "w1", HERE)
     records.finish(hub, 1, "done", attempt=attempt, result=RESULT)
     said = cli.says("job", "show", "J-1")
@@ -153,10 +160,10 @@ def test_g3_87_all_about_a_job_says_how_far_it_is_and_how_it_ended(
     assert "ended without an answer" in said
     assert "state          done, 2" in said
     fails(hub, asked(hub).number)
-    said = cli.says("job", "show", "J-2")
+    said = cli.says("job", "show", "J-3")
     assert "no-goldens: It has none." in said
     assert "Next: Add some." in said
-    assert cli.json("job", "show", "J-2")["problem"]["code"] == "no-goldens"
+    assert cli.json("job", "show", "J-3")["problem"]["code"] == "no-goldens"
 
 
 def test_g3_88_a_job_that_was_cancelled_says_by_whom_and_stays_so(

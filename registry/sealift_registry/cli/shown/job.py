@@ -98,9 +98,9 @@ def worker_command(order: JobOrder) -> str:
 
 def standing_words(found: Standing) -> str:
     """How far a job is."""
-    at = f" {word(found.subject)}" if found.subject else ""
+    at = f": {word(found.subject)}" if found.subject else ""
     far = f", {100 * found.done // found.total} %" if found.total > 0 else ""
-    return f"{word(found.step)}:{at}{far}, as of {word(found.at)}"
+    return f"{word(found.step)}{at}{far}, as of {word(found.at)}"
 
 
 def end_words(end: JobEnd) -> str:
