@@ -132,6 +132,7 @@ def test_g3_172_in_a_home_a_job_waits_for_its_stopped_process(
     assert ready.types().count(ONCE["convert"]) == before + 1
 
 
+@pytest.mark.long
 def test_g3_173_a_host_that_comes_back_while_another_is_at_it_is_refused(hosts: Hosts) -> None:
     job = ask(hosts.one, "convert")
     before = hosts.one.types().count(ONCE["convert"])

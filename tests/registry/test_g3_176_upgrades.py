@@ -115,6 +115,9 @@ def test_g3_177_tables_are_not_upgraded_under_a_job_and_what_waits_is_kept(
     before = sealift_migrations.newest()
     held = Held(hosts, "build made")
     assert said(capsys, hosts.one.root, *upgrade)["to"] == before, "there is nothing to be done"
+    hosts.database.run("UPDATE sealift_jobs.dbos_migrations SET version = version - 1")
+    assert said(capsys, hosts.one.root, *upgrade, code=4)["code"] == "upgrade-during-job"
+    hosts.database.run("UPDATE sealift_jobs.dbos_migrations SET version = version + 1")
     with monkeypatch.context() as patched:
         newer(patched)
         error = said(capsys, hosts.one.root, *upgrade, code=4)

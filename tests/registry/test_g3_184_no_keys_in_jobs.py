@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,17 @@ class Play:
     cells: Callable[[], Iterator[bytes]]
 
 
-@pytest.fixture(params=["home", "servers"])
+QUICK = {("home", "export"), ("servers", "ingest"), ("servers", "convert")}
+
+
+def plays() -> Iterator[Any]:
+    for place in ("home", "servers"):
+        for kind in POINTS:
+            marks = [] if (place, kind) in QUICK else [pytest.mark.long]
+            yield pytest.param(place, kind, marks=marks)
+
+
+@pytest.fixture
 def play(request: pytest.FixtureRequest) -> Iterator[Play]:
     if request.param == "servers":
         there: Hosts = request.getfixturevalue("hosts")
@@ -86,7 +97,7 @@ def files(acme: Acme) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.parametrize("kind", POINTS)
+@pytest.mark.parametrize("play, kind", list(plays()), indirect=["play"])
 def test_g3_184_no_row_and_no_file_of_a_job_has_a_key(play: Play, kind: str) -> None:
     acme = play.acme
     play.ask(kind)

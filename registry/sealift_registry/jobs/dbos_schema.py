@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dbos._error import DBOSInitializationError
 from dbos._sys_db import SystemDatabase
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -22,7 +23,7 @@ from sealift_migrations.postgres_session import (
     LOCK_SECONDS,
     STATEMENT_SECONDS,
 )
-from sealift_registry.jobs import dbos_tables
+from sealift_registry.jobs import dbos_running, dbos_tables
 from sealift_registry.jobs.dbos_place import SERIALIZER, tame
 from sealift_registry.storage import database
 from sealift_registry.storage.postgres_jobs import MAY, VERSIONS
@@ -94,7 +95,12 @@ def _alone(engine: Engine, where: str) -> Iterator[None]:
 
 
 def _dbos_tables(engine: Engine) -> None:
-    SystemDatabase.create(
+    """Bring DBOS's own up to date.
+
+    Raises:
+        FailedError: they are older, and a worker that knows them is at a job.
+    """
+    database = SystemDatabase.create(
         system_database_url="postgresql://",
         engine_kwargs={},
         engine=engine,
@@ -102,7 +108,13 @@ def _dbos_tables(engine: Engine) -> None:
         serializer=SERIALIZER,
         executor_id=None,
         use_listen_notify=False,
-    ).run_migrations()
+    )
+    try:
+        database.verify_migrations()
+    except DBOSInitializationError:
+        with engine.connect() as connection:
+            dbos_running.check_none(connection)
+    database.run_migrations()
 
 
 def _grant(connection: Connection) -> None:
