@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, event, insert, select
 
 from sealift_registry.app import open_app
 from sealift_registry.storage import blob_claims
@@ -119,6 +119,26 @@ def test_g3_103_who_lost_its_claims_records_nothing(hub: Hub) -> None:
         with pytest.raises(FailedError) as told:
             hub.commit(lambda _: (hub.entry("intake.refused", "dora", {}), None))
         assert told.value.code == "blobs-not-kept"
+
+
+def test_g3_209_a_commit_asks_once_however_many_blobs_it_may_rest_on(hub: Hub) -> None:
+    """Else each commit of a process that takes in thousands takes longer than the one before."""
+    hub.home.blobs.rely_on([f"{number:064x}" for number in range(3000)])
+    asked = list[str]()
+
+    def asks(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.extend([statement] if "blob_claim" in statement else [])
+
+    assert hub.claims is not None
+    with hub.reading() as connection:
+        event.listen(connection, "before_cursor_execute", asks)
+        hub.claims.check(connection)
+    assert len(asked) == 1
+    with hub.database.writing() as connection, connection.begin():
+        blob_claims.forget(connection, [*set(rows(hub).values())])
+    hub.home.blobs.rely_on(["f" * 64])
+    with pytest.raises(FailedError), hub.reading() as connection:
+        hub.claims.check(connection)
 
 
 def test_g3_104_who_needs_what_is_being_removed_waits_until_it_is_gone(hub: Hub) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select
 
-from sealift_registry import blob_fsck
+from sealift_registry import blob_fsck, fsck
 from sealift_registry.app import open_app
 from sealift_registry.catalog import tables as catalog
 from sealift_registry.delivery.unsigned_transfers import FOLDER
@@ -25,6 +25,7 @@ from sealift_registry.storage.schema import metadata
 from sealift_registry.trust.hub import Hub
 from sealift_signing import disk
 from sealift_signing.errors import FailedError, MalformedError, RefusedError
+from sealift_signing.statements import Evidence, Signed
 from sealift_sync.artifact import Artifact, read_manifest
 from tests.registry.hub_fixture import Acme, copied, stage
 from tests.registry.many_versions import add_version
@@ -231,6 +232,18 @@ def test_g3_208_a_job_that_is_not_read_keeps_what_it_names(acme: Acme, hub: Hub)
         named = marking.mark(hub, connection)
         assert old_jobs.wanted(connection) == {"0" * 32}
     assert named.others == {needed: "job"}
+
+
+def test_g3_209_no_report_is_kept_while_rows_are_compared(stock: Acme) -> None:
+    """Of 10,000 versions they are a gigabyte: marking would hold all of it in memory."""
+    kept: dict[str, Signed[Any]] = {}
+    with stock.app.hub.reading() as connection:
+        assert list(fsck._statements(connection, kept)) == []
+        reports = [one for one, _ in blob_fsck.all_evidence(connection)]
+    evidence = [one for one in kept.values() if isinstance(one.predicate, Evidence)]
+    assert len(evidence) == len(reports) > 3
+    for one in evidence:
+        assert (one.predicate.details, one.envelope.data, one.envelope.payload) == ({}, b"", b"")
 
 
 def test_g3_122_forged_rows_only_keep_more(acme: Acme, hub: Hub) -> None:
