@@ -15,7 +15,7 @@ import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
-from sealift_signing.drawing import drawn, plain, word
+from sealift_signing.drawing import plain, word
 from sealift_signing.errors import UsageError
 from sealift_signing.log_file import VARIABLE
 
@@ -181,8 +181,8 @@ def _tell_job(session: Session, happened: Happened) -> None:
     }
     lines = [f"{job.id} {_words(happened)}"]
     if problem is not None:
-        lines += [f"  {drawn(problem.what)}"]
-        lines += [f"  Next: {drawn(problem.next)}"] if happened.what != "again" else []
+        lines += [f"  {plain(problem.what)}"]
+        lines += [f"  Next: {plain(problem.next)}"] if happened.what != "again" else []
     _tell(session, happened.what.replace(" ", "-"), data, lines)
 
 
