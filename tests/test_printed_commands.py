@@ -41,6 +41,7 @@ OF_OURS = {
     ("acts.py", "digest"),
     ("asked.py", "kind"),
     ("blobs.py", "record.kind"),
+    ("builder.py", "files"),
     ("blobs.py", "ref.of"),
     ("gate_history.py", "roles.RECALL"),
     ("fsck.py", "name"),

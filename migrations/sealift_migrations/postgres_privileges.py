@@ -1,7 +1,8 @@
 """What the application may do on PostgreSQL: to each table what `table_rules` says, and no more.
 
 Which roles the application goes by stands in the database: those that `sealift db init` gave the
-default privileges of the schema's tables.
+default privileges of the schema's tables. Builders on other machines are those that it gave the
+default privileges of its sequences, of which there are none.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from sqlalchemy import Connection, text
 
 from sealift_migrations.table_rules import RULES, VERSION_TABLE
 
-_APPLICATIONS = text(
+_MARKED = text(
     "SELECT DISTINCT pg_catalog.pg_get_userbyid(a.grantee) FROM pg_catalog.pg_default_acl d "
     "JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace, "
     "pg_catalog.aclexplode(d.defaclacl) a "
-    "WHERE n.nspname = 'sealift' AND d.defaclobjtype = 'r' "
+    "WHERE n.nspname = 'sealift' AND d.defaclobjtype = :of "
     "AND d.defaclrole = n.nspowner AND a.grantee NOT IN (0, n.nspowner) ORDER BY 1"
 )
 _MIGRATORS = text(
@@ -36,7 +37,12 @@ _TABLES = text(
 
 def applications(connection: Connection) -> list[str]:
     """The roles that the application goes by, in our schema."""
-    return list(connection.execute(_APPLICATIONS).scalars())
+    return list(connection.execute(_MARKED, {"of": "r"}).scalars())
+
+
+def builders(connection: Connection) -> list[str]:
+    """The roles of builders on other machines."""
+    return list(connection.execute(_MARKED, {"of": "S"}).scalars())
 
 
 def migrators(connection: Connection) -> list[str]:
@@ -54,16 +60,26 @@ def grant(connection: Connection) -> None:
     for role in applications(connection):
         for statement in statements(connection, role, there):
             connection.exec_driver_sql(statement)
+    for role in builders(connection):
+        for statement in statements(connection, role, there, builds=True):
+            connection.exec_driver_sql(statement)
     if VERSION_TABLE in there:  # whoever migrates asks first whether there is anything to do
         names = map(connection.dialect.identifier_preparer.quote, migrators(connection))
         readers = ", ".join(["SESSION_USER", *names])
         connection.exec_driver_sql(f"GRANT SELECT ON {VERSION_TABLE} TO {readers}")
 
 
-def statements(connection: Connection, role: str, there: set[str]) -> Iterator[str]:
-    """The statements by which `role` may do just what the rules of the tables `there` say."""
+def statements(
+    connection: Connection, role: str, there: set[str], *, builds: bool = False
+) -> Iterator[str]:
+    """The statements by which `role` may do just what the rules of the tables `there` say.
+
+    Of the application, or of a builder where it `builds`.
+    """
     quoted = connection.dialect.identifier_preparer.quote(role)
     for table, rule in RULES.items():
         if table in there:
             yield f"REVOKE ALL ON {table} FROM {quoted}"
-            yield f"GRANT {', '.join(sorted(rule.privileges))} ON {table} TO {quoted}"
+            may = rule.builders if builds else rule.privileges
+            if may:
+                yield f"GRANT {', '.join(sorted(may))} ON {table} TO {quoted}"

@@ -23,12 +23,14 @@ class Rule:
     Attributes:
         words: that, for people.
         privileges: what the application needs for it, in PostgreSQL's words.
+        builders: the same of builders on other machines.
         guarded: no row ever changes or goes; triggers hold it.
         newest: or but for a newer one: the columns that say what is newer than what.
     """
 
     words: str
     privileges: frozenset[str]
+    builders: frozenset[str] = frozenset()
     guarded: bool = False
     newest: tuple[str, str] | None = None
 
@@ -39,14 +41,17 @@ class Rule:
         return triggers(table) if self.guarded else []
 
 
-_ADD = frozenset({"SELECT", "INSERT"})
+_READ = frozenset({"SELECT"})
+_ADD = _READ | {"INSERT"}
 
 SIGNED = Rule("rows are added, and never change or go", _ADD, guarded=True)
 BODIES = Rule("a row goes when a newer one is there", _ADD | {"DELETE"}, newest=("role", "version"))
 ADDED = Rule("rows are added; what they say was signed, and is compared with it", _ADD)
 DERIVED = Rule("rows are derived from others, and made anew", _ADD | {"DELETE"})
 PASSING = Rule("rows are added, and go when they are old", _ADD | {"DELETE"})
-READ = Rule("rows are the owner's to write", frozenset({"SELECT"}))
+ORDERED = Rule("rows are added, and go when they are answered", _ADD | {"DELETE"}, _READ)
+ANSWERED = Rule("builders add rows, and the hub takes them out", _ADD | {"DELETE"}, _ADD)
+READ = Rule("rows are the owner's to write", _READ)
 
 RULES: Mapping[str, Rule] = {
     **dict.fromkeys(["log_entry", "log_term", "log_tile", "log_checkpoint", "seen_ahead"], SIGNED),
@@ -60,6 +65,8 @@ RULES: Mapping[str, Rule] = {
     "site_state": DERIVED,
     **dict.fromkeys(["job", "job_attempt", "job_setback", "job_end"], PASSING),
     **dict.fromkeys(["blob_claim", "condemned_blob"], PASSING),
+    "build_order": ORDERED,
+    "build_result": ANSWERED,
     VERSION_TABLE: READ,
 }
 """Every table, by its name."""

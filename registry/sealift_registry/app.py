@@ -13,9 +13,11 @@ from sealift_registry.conversion import hardware
 from sealift_registry.delivery import derived_rows
 from sealift_registry.trust.founding import open_hub
 from sealift_registry.trust.hub import Hub
+from sealift_signing.errors import UsageError
 
 if TYPE_CHECKING:
     from sealift_registry.conversion.building import Builder
+    from sealift_registry.conversion.inbox import Inbox
     from sealift_registry.conversion.trying import Runtimes
     from sealift_registry.delivery.exports import Exports
     from sealift_registry.delivery.returns import Returns
@@ -48,7 +50,45 @@ class App:
         from sealift_registry.conversion.building import Builder
         from sealift_registry.intake.scan_evidence import scan_folder
 
-        return Builder(self.hub, scan_folder, self.hardware_targets, self.runtimes)
+        return Builder(
+            self.hub,
+            scan_folder,
+            self.hardware_targets,
+            self.runtimes,
+            self._inbox,
+            self.hub.home.settings.builders.build,
+        )
+
+    @cached_property
+    def _inbox(self) -> Inbox | None:
+        """Where builders on other machines are asked; None where none are.
+
+        Raises:
+            UsageError: they are to be, and what that takes is not there.
+        """
+        home = self.hub.home
+        builders, database, blobs = (
+            home.settings.builders,
+            home.settings.database,
+            home.settings.blobs,
+        )
+        if not builders.build:
+            return None
+        if not (database.url and blobs.url and builders.inbox):
+            raise UsageError(
+                "builders-need-servers",
+                "Builders on other machines are asked through a database server, and answer "
+                "through S3; database.url, blobs.url or builders.inbox is not set.",
+                subject="builders.hardware_targets",
+                next_step="Set them, or leave builders.hardware_targets empty; see "
+                "docs/how-to/build-on-another-machine.md",
+            )
+        from sealift_registry.conversion.inbox import Inbox
+        from sealift_registry.storage.s3_address import s3_address
+        from sealift_registry.storage.s3_blobs import S3Blobs
+
+        address = s3_address(builders.inbox, blobs.endpoint, blobs.region)
+        return Inbox(self.hub, S3Blobs(address, home.work, home.organisation))
 
     @cached_property
     def promotions(self) -> Promotions:

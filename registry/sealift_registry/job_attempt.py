@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sealift_registry.job_child import MODULE, Answer, Child
-from sealift_registry.jobs import folders, records
+from sealift_registry.jobs import folders, records, setbacks
 from sealift_registry.jobs.engine import (
     Engine,
     Recorder,
@@ -25,7 +25,7 @@ from sealift_registry.jobs.engine import (
     TakenError,
 )
 from sealift_registry.jobs.job import MOST_ATTEMPTS, Attempt, Job, Outcome, Problem
-from sealift_registry.jobs.problems import problem_of, put_off, rewound
+from sealift_registry.jobs.problems import NO_FAULT, problem_of, put_off, rewound
 from sealift_registry.jobs.records import EndedError, SupersededError
 from sealift_registry.jobs.steps import Made
 from sealift_registry.storage.host import Host
@@ -192,7 +192,7 @@ class Attempts:
             job = records.by_key(connection, key)
             if job is None or records.end(connection, job.number) is not None:
                 return None
-            due = records.due(connection, job.number, self.hub.now())
+            due = setbacks.due(connection, job.number, self.hub.now())
         if job.order.kind not in self.kinds:
             events.tell("jobs", "job-left", "warning", job=job.id, kind=job.order.kind)
             self.told(Happened(job, "left"))
@@ -326,10 +326,10 @@ class Attempts:
         def count() -> None:
             nonlocal spent
             with self.hub.reading() as connection:
-                spent = records.spent(connection, job.number)
+                spent = setbacks.spent(connection, job.number)
 
         self._recorded(running, count)
-        if spent >= MOST_ATTEMPTS:
+        if spent >= MOST_ATTEMPTS and problem.code not in NO_FAULT:
             self._finish(running, "set-aside" if died else "failed", seconds, problem=problem)
             return
         again = ""

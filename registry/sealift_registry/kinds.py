@@ -19,7 +19,7 @@ from sealift_registry.intake.later import check_there, dvc_later, mlflow_later
 from sealift_registry.intake.mlflow_source import MlflowSource
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.jobs import plain
-from sealift_registry.jobs.job import ORDINARY
+from sealift_registry.jobs.job import HUB, ORDINARY
 from sealift_registry.jobs.records import Wanted, said_before
 from sealift_registry.jobs.steps import Made, Steps
 from sealift_registry.storage.host import Host, this_host
@@ -134,7 +134,8 @@ def convert_wanted(app: App, asked: ConvertArguments, priority: int = ORDINARY) 
     return Wanted(
         kind=CONVERT.name,
         arguments=shape.to_json(asked),
-        queue=asked.hardware_target,
+        # Where builders on other machines do it, what is left can be done anywhere.
+        queue=HUB if app.conversion.is_elsewhere(asked.hardware_target) else asked.hardware_target,
         priority=priority,
         seconds=CONVERT.seconds,
         terms={"model": str(ref.of)},

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from sealift_migrations import current, newest
 from sealift_registry.job_attempt import Attempts
-from sealift_registry.jobs import folders, records
+from sealift_registry.jobs import folders, records, setbacks
 from sealift_registry.jobs.engine import State
 from sealift_registry.jobs.job import Job
 from sealift_registry.trust import whereabouts
@@ -176,7 +176,7 @@ class Worker:
             wanted = {one.order.key: one for one in records.waiting(connection)}
             now = hub.now()
             stopped = [one for key, one in wanted.items() if states.get(key) == "stopped"]
-            due = {one.order.key for one in stopped if records.due(connection, one.number, now)}
+            due = {one.order.key for one in stopped if setbacks.due(connection, one.number, now)}
             newest = {
                 key: records.newest_attempt(connection, one.job.number)
                 for key, one in running.items()

@@ -211,6 +211,8 @@ ELSEWHERE = {
     *("job show", "job watch", "job cancel", "job retry"),
     "runtime add",  # it opens no home, and fetches what it installs
     *("db init", "db upgrade", "db check"),  # a server's, and not this disk's
+    # On a machine without a hub; and what a fleet administrator signs, as `key rotate`.
+    *("builder keys", "builder run", "builder add", "builder remove"),
     *("object", "submit"),  # whoever is alone drafts nothing: below, by people at desks
 }
 """Commands that are not tried there."""

@@ -86,6 +86,13 @@ def every_act(acme: Acme) -> Iterator[Case]:
         gone = {"status": ("compromised",)}
         made = acme.draft("rotate-keys", what, facts=facts, details=gone)
         yield Case(made, signer, ("--status", "compromised"))
+    shop = ("shop-2", "shop-2-scanner")
+    yield Case(acme.draft("add-builder", "shop-2", cards=shop), "flora")
+    acme.publish(("flora",), "add-builder", "shop-2", cards=shop)
+    gone = {"status": ("compromised",)}
+    made = acme.draft("remove-builder", "shop-2", details=gone)
+    yield Case(made, "flora", ("--status", "compromised"))
+    acme.publish(("flora",), "remove-builder", "shop-2", details=gone)
     yield Case(acme.draft("set-stewards", TEAM, *STEWARDS, "gina", cards=["gina"]), "toni")
     yield Case(acme.draft("add-approver", TEAM, "carla", cards=["carla"]), "anna")
     yield Case(acme.draft("add-requester", TEAM, "rita", cards=["rita"]), "ben")

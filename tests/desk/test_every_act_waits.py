@@ -48,7 +48,7 @@ def carried_out(days: Days, one: Signed, **wait: float) -> None:
 
 def test_t0_177_fridays_draft_of_every_act_is_signed_on_monday(days: Days) -> None:
     """From six in the evening to eight; where two sign, the second does so as much later."""
-    for name in ("anna", "gina", "hilda"):
+    for name in ("anna", "gina", "hilda", "shop-2", "shop-2-scanner"):
         days.person(name).card()
     days.site(f"init --id plant-9 --group {GROUP}={TARGET} --request plant-9.request", "plant-9")
     assert {one.act for one in ACTS} == LIST.keys()

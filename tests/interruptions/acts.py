@@ -64,6 +64,8 @@ ACTS = (
     Signed("rotate-keys catalog", "key rotate catalog", TARGETS),
     Signed("rotate-keys log", "key rotate log --status compromised", ("fleet-1",)),
     Signed("rotate-keys scanner", "key rotate scanner", ("fleet-1",)),
+    Signed("add-builder", "builder add shop-2.card shop-2-scanner.card", ("fleet-1",)),
+    Signed("remove-builder", "builder remove shop-2 --status compromised", ("fleet-1",)),
     Signed(
         "enroll",
         "site enroll plant-9.request --stage production --dispatcher dispatcher-1",

@@ -202,9 +202,9 @@ class Story:
         plant.now = datetime.now(UTC)
         plant.take(acme.export().folder)
         acme.app.returns.receive(acme.returned(plant))
-        for person in ("gina", "hilda"):
+        for person in ("gina", "hilda", "shop-2", "shop-2-scanner"):
             acme.new_key(person)
-        for person in ("anna", "gina", "hilda"):
+        for person in ("anna", "gina", "hilda", "shop-2", "shop-2-scanner"):
             (self.case / f"{person}.card").write_bytes(acme.card(person)[1])
         acme.close()
         shutil.rmtree(self.case / "medium")

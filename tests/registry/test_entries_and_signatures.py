@@ -15,7 +15,7 @@ from tuf.api.metadata import Metadata
 import sealift_registry
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.writer import utc_now
-from sealift_registry.trust import key_rotation, teams
+from sealift_registry.trust import builders, key_rotation, teams
 from sealift_registry.trust.stored import stored
 from sealift_signing import canonical, dsse, roles, statements, version_links
 from sealift_signing.canonical import Json
@@ -91,6 +91,18 @@ def replacing_keys(acme: Acme, _: SiteOnPaper) -> Act:
     return lambda: carry_out(acme.app, wanted, signers)
 
 
+def entering_a_builder(acme: Acme, _: SiteOnPaper) -> Act:
+    cards = [acme.card(name, acme.new_key(name)) for name in ("shop-2", "shop-2-scanner")]
+    wanted = builders.added("shop-2", cards)
+    return lambda: carry_out(acme.app, wanted, [acme.signer("fleet-1")])
+
+
+def removing_a_builder(acme: Acme, _: SiteOnPaper) -> Act:
+    entering_a_builder(acme, _)()
+    wanted = builders.removed("shop-2", "compromised")
+    return lambda: carry_out(acme.app, wanted, [acme.signer("fleet-1")])
+
+
 def restoring(acme: Acme, _: SiteOnPaper) -> Act:
     acme.later(days=1)
     acme.renew("recall", "recall-1")
@@ -110,6 +122,8 @@ CASES: Mapping[Callable[[Acme, SiteOnPaper], Act], list[str]] = {
     **USE_CASES,
     changing_stewards: ["team.stewards-changed"],
     replacing_keys: ["keys.rotated"],
+    entering_a_builder: ["builder.added"],
+    removing_a_builder: ["builder.removed"],
     restoring: ["role.restored"],
 }
 
@@ -229,6 +243,8 @@ ABOUT: Mapping[Callable[[Acme, SiteOnPaper], Act], list[Term]] = {
     letting_rows_out: [Term("team", TEAM)],
     changing_stewards: [Term("team", TEAM), Term("person", "gina")],
     replacing_keys: [],
+    entering_a_builder: [Term("builder", "shop-2")],
+    removing_a_builder: [Term("builder", "shop-2")],
     requesting: [Term("team", TEAM), Term("model", MODEL)],
     approving: [Term("team", TEAM), Term("model", MODEL)],
     objecting: [Term("team", TEAM), Term("model", MODEL)],

@@ -54,6 +54,8 @@ A statement's digest is of the first of that kind.
 NAMED_BY_NOBODY = {
     "job_attempt": "it says who may record something now, and lets nobody do so without its token",
     "job_setback": "it says until when a job waits, which is no longer than the longest pause",
+    "build_order": "builders build it, and the hub takes no result of it",
+    "build_result": "it counts by the signature in it alone, and is taken out otherwise",
     "blob_claim": "a blob more is kept, until its holder has ended",
     "condemned_blob": "whoever needs that blob puts it anew",
     "derived_table": "it names tables that were filled; which rows they lack is found by the logs",

@@ -16,7 +16,7 @@ import pytest
 
 from sealift_registry import job_attempt, worker
 from sealift_registry.job_attempt import Attempts, Happened
-from sealift_registry.jobs import folders, records
+from sealift_registry.jobs import folders, records, setbacks
 from sealift_registry.jobs.job import MOST_ATTEMPTS, Job, JobEnd
 from sealift_registry.jobs.records import Wanted
 from sealift_registry.storage.host import Host
@@ -102,7 +102,7 @@ class Play:
 @pytest.fixture
 def play(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> Play:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr(records, "PAUSES", (timedelta(milliseconds=1),))
+    monkeypatch.setattr(setbacks, "PAUSES", (timedelta(milliseconds=1),))
     monkeypatch.setattr(worker, "BEAT", 0.2)
     monkeypatch.setattr(job_attempt, "AGAIN", 0.2)
     return Play(acme)
@@ -164,7 +164,7 @@ def test_g3_41_what_may_be_repeated_is_repeated_and_then_done(play: Play) -> Non
     play.worker().run(once=True)
     assert play.ended(job).result == {"times": 3}
     with play.hub.reading() as connection:
-        found = records.setbacks(connection, job.number)
+        found = setbacks.every(connection, job.number)
     assert [one.problem.code for one in found] == ["source-unreachable"] * 2
 
 
@@ -259,8 +259,8 @@ def test_g3_44_a_worker_that_is_ended_gives_back_what_it_is_at(play: Play) -> No
     assert play.what() == ["begun", "given back"]
     assert play.end(job) is None
     with play.hub.reading() as connection:
-        assert records.due(connection, job.number, play.hub.now())
-        assert records.spent(connection, job.number) == 0
+        assert setbacks.due(connection, job.number, play.hub.now())
+        assert setbacks.spent(connection, job.number) == 0
     assert folders.kept(play.hub.home.work) == {job.order.key}, "what the next one goes on with"
 
 

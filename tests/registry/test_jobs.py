@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert
 
-from sealift_registry.jobs import logged_jobs, records, tables
+from sealift_registry.jobs import logged_jobs, records, setbacks, tables
 from sealift_registry.jobs.job import MOST_ATTEMPTS, Job, Problem, parse_job
 from sealift_registry.jobs.plain import FOLDER, in_foreground
 from sealift_registry.jobs.problems import problem_of
@@ -145,10 +145,10 @@ def test_g3_03_what_failed_waits_and_a_clock_that_was_set_back_keeps_it_no_longe
     records.set_back(hub, attempt, AGAIN)
     now = hub.now()
     with hub.reading() as connection:
-        assert [one.problem for one in records.setbacks(connection, job.number)] == [AGAIN]
-        assert not records.due(connection, job.number, now)
-        assert records.due(connection, job.number, now + timedelta(seconds=11))
-        assert records.due(connection, job.number, now - timedelta(hours=1))
+        assert [one.problem for one in setbacks.every(connection, job.number)] == [AGAIN]
+        assert not setbacks.due(connection, job.number, now)
+        assert setbacks.due(connection, job.number, now + timedelta(seconds=11))
+        assert setbacks.due(connection, job.number, now - timedelta(hours=1))
 
 
 def test_g3_04_a_job_that_nobody_asked_for_is_not_begun(hub: Hub) -> None:

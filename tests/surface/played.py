@@ -30,6 +30,22 @@ OFFLINE = ("root-1", "root-2", "targets-1", "targets-2", "fleet-1", "dispatcher-
 SIGNED = "--at-hub --key people/anna.pem --key people/ben.pem"
 TARGETS = "--at-hub --key offline/targets-1.pem --key offline/targets-2.pem"
 DISPATCHER = "--key offline/dispatcher-1.pem"
+BUILDER = """
+[builder]
+name = "shop-2"
+hardware_targets = ["cpu-aarch64"]
+keys = "keys"
+work = "work"
+
+[database]
+url = "postgresql://sealift_builder@db.example/sealift"
+
+[blobs]
+url = "s3://models/hub"
+
+[inbox]
+url = "s3://models/builders"
+"""
 LOOKING = f"""
     list versions
     list promotions
@@ -266,8 +282,18 @@ class Played:
         )
         days.hub(f"key rotate catalog {TARGETS}")
         days.carry_out("key rotate log", days.person("fleet-1"))
+        self._builders()
         days.hub(f"export {SITE} --to medium {DISPATCHER}")
         self._site("import medium")
+
+    def _builders(self) -> None:
+        """A machine elsewhere is entered, and taken out."""
+        days = self.days
+        (days.folder / "builder.toml").write_text(BUILDER)
+        days.hub("builder keys --settings builder.toml")
+        cards = [days.folder / f"keys/{one}.card" for one in ("shop-2", "shop-2-scanner")]
+        days.carry_out(f"builder add {cards[0]} {cards[1]}", days.person("fleet-1"))
+        days.carry_out("builder remove shop-2", days.person("fleet-1"))
 
     def memories(self) -> None:
         """What signers know is shared, compared and given back."""

@@ -31,7 +31,7 @@ ELSEWHERE = {
     *("sealift ingest mlflow", "sealift ingest dvc"),  # they answer as `ingest onnx` does
     *("sealift blobs init", "sealift migrate"),
     *("sealift db init", "sealift db upgrade", "sealift db check"),
-    "sealift worker",  # it answers an object a line
+    *("sealift worker", "sealift builder run"),  # they answer an object a line
 }
 """Commands that need a server or a repository, or answer otherwise."""
 RECORDED = "b13f7c592518fb0c1d78aa2eafca85bdf24b08312172bd6acb27768621bd316a"

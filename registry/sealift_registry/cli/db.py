@@ -45,6 +45,7 @@ def db() -> None:
 @click.option("--owner", metavar="ROLE", help="Owns the tables. [default: sealift_owner]")
 @click.option("--migrator", metavar="ROLE", help="Upgrades. [default: sealift_migrator]")
 @click.option("--application", metavar="ROLE", help="Is the hub. [default: sealift_app]")
+@click.option("--builder", metavar="ROLE", help="Is a builder on another machine. [default: none]")
 def db_init(
     session: Session,
     *,
@@ -53,16 +54,18 @@ def db_init(
     owner: str | None,
     migrator: str | None,
     application: str | None,
+    builder: str | None,
 ) -> None:
     """Print the SQL that sets up roles and schema.
 
     An administrator reads and runs it. Three roles: the owner of the tables, as whom nobody logs
-    in; the migrator, for sealift db upgrade; and the hub itself, which adds rows and reads them. No
-    password is in it, or asked for. It can be run again.
+    in; the migrator, for sealift db upgrade; and the hub itself, which adds rows and reads them. A
+    builder's role reads what it is to build and adds what came of it; sealift db upgrade gives it
+    that. No password is in it, or asked for. It can be run again.
     """
     from sealift_registry.storage import postgres_roles
 
-    roles = _roles(owner, migrator, application)
+    roles = _roles(owner, migrator, application, builder)
     names = vars(roles)
     if not runs:
         if url is not None:
@@ -91,7 +94,8 @@ def db_init(
             f"  owner        {roles.owner}",
             f"  migrator     {roles.migrator}",
             f"  application  {roles.application}",
-            "Let the last two log in (pg_hba.conf; a password by psql's \\password).",
+            *([f"  builder      {roles.builder}"] if roles.builder else []),
+            "Let all but the owner log in (pg_hba.conf; a password by psql's \\password).",
             again("Then, as the migrator: sealift db upgrade --as URL"),
         ],
     )
@@ -285,21 +289,26 @@ def _database(url: str | None, default: str, setting: str) -> PostgresDatabase:
     return postgres_at(default, named=setting)
 
 
-def _roles(owner: str | None, migrator: str | None, application: str | None) -> Roles:
+def _roles(
+    owner: str | None, migrator: str | None, application: str | None, builder: str | None
+) -> Roles:
     from sealift_registry.storage.postgres_roles import Roles
 
     default = Roles()
     roles = Roles(
-        owner or default.owner, migrator or default.migrator, application or default.application
+        owner or default.owner,
+        migrator or default.migrator,
+        application or default.application,
+        builder or "",
     )
-    names = list(vars(roles).values())
+    names = [one for one in vars(roles).values() if one]
     for name in names:
         if not ROLE.fullmatch(name) or names.count(name) > 1:
             raise UsageError(
                 "bad-role",
-                f"{shown(name)} cannot be the name of one of three roles.",
+                f"{shown(name)} cannot be the name of one of these roles.",
                 subject=name,
-                next_step="Use three names of small letters, digits and _, none of them pg_….",
+                next_step="Use a name for each, of small letters, digits and _, none of them pg_….",
             )
     return roles
 

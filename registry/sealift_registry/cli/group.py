@@ -13,7 +13,7 @@ JOURNEY = (
     *("init", "key", "team", "next"),
     *("ingest", "convert", "job", "runtime", "promote", "approve", "object", "submit"),
     *("site", "assign", "unassign", "export", "receive"),
-    "worker",
+    *("worker", "builder"),
     *("list", "show", "audit", "blobs", "discard", "gc", "renew", "fingerprint", "db", "migrate"),
 )
 """The commands as help lists them: in the order in which a newcomer needs them."""

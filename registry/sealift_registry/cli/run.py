@@ -9,6 +9,7 @@ import click
 from sealift_registry.cli import (
     audit,
     blobs,
+    builder,
     conversion,
     db,
     delivery,
@@ -34,7 +35,7 @@ from sealift_signing.command_start import ABORTED
 from sealift_signing.errors import FailedError, SealiftError, UsageError
 
 COMMANDS = (
-    *(setup, keys, teams, intake, conversion, jobs, worker, runtimes, promotion, delivery),
+    *(setup, keys, teams, intake, conversion, jobs, worker, builder, runtimes, promotion, delivery),
     *(lists, show, audit, submit, fingerprint, blobs, discard, gc, db, migrate),
 )
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""

@@ -192,6 +192,8 @@ def _words(happened: Happened) -> str:
     if what == "begun":
         count = "" if happened.attempt == 1 else f", attempt {happened.attempt}"
         return f"begun: {word(order.kind)}, asked for by {word(order.asked_by)}{count}"
+    if what == "again" and happened.problem and happened.problem.code == "waits-for-builder":
+        return "waits for a builder on another machine"
     if what == "again":
         return f"did not succeed{after}; it is tried again at {happened.again} or later"
     if what == "left":

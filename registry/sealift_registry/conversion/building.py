@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version as package_version
@@ -27,9 +28,11 @@ from sealift_registry.conversion.build_result import (
 )
 from sealift_registry.conversion.build_run import Machine, run
 from sealift_registry.conversion.hardware import HardwareTarget
+from sealift_registry.conversion.inbox import Inbox
 from sealift_registry.conversion.trying import Runtimes, untried
 from sealift_registry.conversion.work_order import OrderedSource, WorkOrder
 from sealift_registry.frameworks.supported import as_it_is
+from sealift_registry.jobs import elsewhere
 from sealift_registry.jobs.records import said_before
 from sealift_registry.jobs.steps import Made, Steps, product
 from sealift_registry.proof.models import ModelFile
@@ -50,6 +53,8 @@ from sealift_signing.vocabulary import SOURCE, CatalogPath
 from sealift_sync.artifact import LARGEST_MANIFEST, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder
 
+LOOK = 2.0
+"""Seconds between two looks for what a builder answered, while a person waits."""
 PURPOSES = (BUILDER, EVIDENCE_PURPOSE["scan"])
 """Of the keys that a machine signs a result with."""
 
@@ -107,6 +112,8 @@ class Builder:
         scan_folder: scans the files of a folder (intake's scanner).
         hardware_targets: the known ones, by id.
         runtimes: the releases that those promise, and where each is tried.
+        inbox: where builders on other machines are asked.
+        built_elsewhere: the hardware targets whose variants those build.
     """
 
     def __init__(
@@ -115,11 +122,15 @@ class Builder:
         scan_folder: Callable[[Path], Finding],
         hardware_targets: Mapping[str, HardwareTarget],
         runtimes: Runtimes,
+        inbox: Inbox | None = None,
+        built_elsewhere: Collection[str] = (),
     ) -> None:
         self._runtimes = runtimes
         self._hub = hub
         self._scan_folder = scan_folder
         self._hardware_targets = hardware_targets
+        self._inbox = inbox
+        self._elsewhere = frozenset(built_elsewhere)
 
     def convert(self, ref: VersionRef, hardware_target: str, actor: str, steps: Steps) -> Built:
         """Build the variant of `ref` for a hardware target; built before, nothing is done.
@@ -140,7 +151,10 @@ class Builder:
         lacking = self._lacking(plan, target)
         if plan.existing is not None and plan.measured and lacking is not None:
             return self._there(plan, plan.existing, lacking)
-        order, machine = self._order(plan, target), self._machine()
+        order = self._order(plan, target)
+        if self._inbox is not None and self.is_elsewhere(target.id):
+            return self._taken(self._from_elsewhere(self._inbox, order, actor, steps))
+        machine = self._machine()
 
         def build(into: Path) -> Made:
             run(order, self._hub.home.blobs, into, machine, steps.progress)
@@ -149,6 +163,28 @@ class Builder:
         result, _ = product(steps, "build", build, of=self._made_of(order, machine))
         # No step of its own: what is recorded of it is in the hub's rows, and is found there.
         return self._taken(accept(self._hub, result, lambda _: [order], actor, carried=False))
+
+    def is_elsewhere(self, hardware_target: str) -> bool:
+        """Whether builders on other machines build its variants."""
+        return hardware_target in self._elsewhere
+
+    def _from_elsewhere(self, inbox: Inbox, order: WorkOrder, actor: str, steps: Steps) -> Accepted:
+        """What a builder on another machine made of an order.
+
+        A person waits for it; a job is put off until there is an answer, and takes no worker's time
+        until then.
+
+        Raises:
+            FailedError: nobody answered yet.
+            RefusedError: as `accept`.
+        """
+        inbox.place(order)
+        while (accepted := inbox.take_in(order, actor)) is None:
+            if self._hub.job:
+                raise elsewhere.waits(order.hardware_target.id, order.digest())
+            steps.progress(f"a builder for {order.hardware_target.id}", 0, 0)
+            time.sleep(LOOK)
+        return accepted
 
     def _made_of(self, order: WorkOrder, machine: Machine) -> str:
         """What a result is made of: the order, the keys, and where releases can be tried."""

@@ -67,6 +67,11 @@ class Judged:
     digest: str = ""
 
 
+def is_of_result(code: str) -> bool:
+    """Whether an error says of a result that it does not count, and nothing of the variant."""
+    return code.startswith("result-") and code != "result-overtaken"
+
+
 def read_result(body: bytes) -> Signed[BuildResult]:
     """The result that `body` spells; nobody has verified it.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from sealift_registry.jobs import elsewhere
 from sealift_registry.jobs.job import MOST_ATTEMPTS, Attempt, Problem, job_id
 from sealift_signing.errors import FailedError, SealiftError
 
-NO_FAULT = frozenset({"worker-ended", "job-rewound", "job-put-off"})
+NO_FAULT = frozenset({"worker-ended", "job-rewound", "job-put-off", elsewhere.WAITS})
 """Codes of setbacks that are no fault of the job's, and cost no attempt."""
 
 

@@ -16,13 +16,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version as package_version
 
 from sqlalchemy import Connection, func, insert, select
 
-from sealift_registry.jobs import tables
+from sealift_registry.jobs import elsewhere, setbacks, tables
 from sealift_registry.jobs.job import (
     HUB,
     LARGEST_ORDER,
@@ -38,7 +38,7 @@ from sealift_registry.jobs.job import (
     job_id,
     number_in,
 )
-from sealift_registry.jobs.problems import NO_FAULT, died_each_time, worker_ended
+from sealift_registry.jobs.problems import died_each_time, worker_ended
 from sealift_registry.jobs.steps import Made
 from sealift_registry.storage.host import Host
 from sealift_registry.trust import readiness, signed_log
@@ -47,15 +47,12 @@ from sealift_signing import shape
 from sealift_signing.canonical import Json
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import instant, moment
+from sealift_signing.vocabulary import moment
 
 ASKED, ENDED = "job.asked", "job.ended"
 """Types of entries."""
 RETRIES = "retries"
 """The term by which a job is found that does another one again."""
-
-PAUSES = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5))
-"""After the first, second … attempt that failed; the last one for all that follow."""
 
 
 class SupersededError(RefusedError):
@@ -226,29 +223,6 @@ def attempts(connection: Connection, number: int) -> list[Attempt]:
     return [Attempt(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's name for it
 
 
-def setbacks(connection: Connection, number: int) -> list[Setback]:
-    """Why attempts of a job failed, the oldest first."""
-    t = tables.job_setback
-    query = select(t).where(t.c.job == number).order_by(t.c.attempt)
-    what = f"a setback of {job_id(number)}"
-    return [
-        Setback(row.attempt, shape.read(Problem, bytes(row.body), what=what), row.made, row.again)
-        for row in connection.execute(query)
-    ]
-
-
-def due(connection: Connection, number: int, now: datetime) -> bool:
-    """Whether a job that failed may be tried again by now.
-
-    A clock that was set back does not have it wait longer than the longest pause.
-    """
-    found = setbacks(connection, number)
-    if not found:
-        return True
-    until = instant(found[-1].again)
-    return now >= until or until - now > PAUSES[-1]
-
-
 # ---------------------------------------------------------------------- working
 
 
@@ -283,7 +257,7 @@ def begin(hub: Hub, number: int, worker: str, here: Host) -> Attempt:
     with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
         readiness.check(hub, connection)
         _check_not_ended(connection, number)
-        if spent(connection, number) < MOST_ATTEMPTS:
+        if setbacks.spent(connection, number) < MOST_ATTEMPTS:
             made = replace(made, number=len(attempts(connection, number)) + 1)
             connection.execute(insert(tables.job_attempt).values(**vars(made)))
             return made
@@ -321,19 +295,15 @@ def said_before(
     return None if found is None else found[1]
 
 
-def spent(connection: Connection, number: int) -> int:
-    """The attempts of a job that count: those that were over through no fault of its do not."""
-    given_back = [one for one in setbacks(connection, number) if one.problem.code in NO_FAULT]
-    return len(attempts(connection, number)) - len(given_back)
-
-
 def set_back(hub: Hub, attempt: Attempt, problem: Problem) -> Setback:
     """Record that an attempt failed, and that the next one may begin later.
 
     Raises:
         SupersededError: it is not the newest one any more.
     """
-    pause = PAUSES[min(attempt.number, len(PAUSES)) - 1]
+    pause = setbacks.PAUSES[min(attempt.number, len(setbacks.PAUSES)) - 1]
+    if problem.code == elsewhere.WAITS:
+        pause = setbacks.LOOK
     return _set_back(hub, attempt, problem, pause)
 
 

@@ -48,3 +48,26 @@ job_end = Table(
     Column("body", BytesType, nullable=False),
 )
 """One row a job that has ended, and there is never a second: `body` says how."""
+
+build_order = Table(
+    "build_order",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("artifact", Text, nullable=False),
+    Column("hardware_target", Text, nullable=False),
+    Column("body", BytesType, nullable=False),
+    Column("made", Text, nullable=False),
+)
+"""One row a work order that a builder on another machine is to run; `digest` is its sha256."""
+
+build_result = Table(
+    "build_result",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("build_order", Text, nullable=False, index=True),
+    Column("machine", Text, nullable=False),
+    Column("files", BytesType, nullable=False),
+    Column("made", Text, nullable=False),
+)
+"""One row an answer to such an order; `digest` is that of `files`, which names every file of the
+result and the blob that it is, among those that builders put. None of it is believed."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from sealift_registry.storage import workspace
+from sealift_registry.storage.builder_settings import BuilderSettings
 from sealift_registry.storage.s3_address import S3Address, s3_address
 from sealift_registry.storage.setting_ranges import check_ranges
 from sealift_registry.storage.writable import check_writable
@@ -35,6 +36,7 @@ S = TypeVar(
     "DatabaseSettings",
     "BlobSettings",
     "RetentionSettings",
+    "BuilderSettings",
 )
 
 HOME_VARIABLE = "SEALIFT_HOME"
@@ -133,6 +135,7 @@ class Settings:
     database: DatabaseSettings = DatabaseSettings()
     blobs: BlobSettings = BlobSettings()
     retention: RetentionSettings = RetentionSettings()
+    builders: BuilderSettings = field(default_factory=BuilderSettings)
 
 
 @dataclass(frozen=True)
@@ -388,6 +391,7 @@ def _settings(given: Mapping[str, object], environment: Mapping[str, str], path:
         _section_of(DatabaseSettings, "database", given, environment, path),
         _section_of(BlobSettings, "blobs", given, environment, path),
         _section_of(RetentionSettings, "retention", given, environment, path),
+        _section_of(BuilderSettings, "builders", given, environment, path),
     )
     return _checked(settings, path)
 

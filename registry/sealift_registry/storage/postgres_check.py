@@ -6,13 +6,14 @@ was acknowledged is on a disk, and whether the hub's own processes could change 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
 
 from sealift_migrations import SCHEMA, newest, postgres_privileges
-from sealift_migrations.table_rules import ADDED, RULES, VERSION_TABLE
+from sealift_migrations.table_rules import ADDED, RULES, VERSION_TABLE, Rule
 from sealift_registry.storage import (
     postgres_address,
     postgres_beside,
@@ -69,6 +70,8 @@ def check(connection: Connection, application: str, *, failover: bool) -> Iterat
     if step == newest():
         yield from postgres_catalog.findings(connection)
         yield from _role(connection, application)
+        for builder in postgres_privileges.builders(connection):
+            yield from _powers(connection, builder, BUILDER)
         yield from postgres_migrator.findings(connection)
         yield from postgres_jobs.findings(connection, application)
         return
@@ -246,16 +249,23 @@ def _role(connection: Connection, name: str) -> Iterator[Finding]:
     if name not in hubs and (hubs or row.rolsuper):  # what another may do is not to be taken away
         yield _not_the_hubs(name, hubs)
         return
+    yield from _powers(connection, name, HUB)
+    if not row.rolsuper:  # who may do anything
+        yield from _defaults(connection, name)
+        yield from postgres_beside.doors(connection, name)
+
+
+def _powers(connection: Connection, name: str, who: Who) -> Iterator[Finding]:
+    """What a role that only adds rows is and may do, more than that."""
+    row = connection.execute(_ROLE, {"role": name}).one()
     for power, (attribute, words) in _POWERS.items():
         if getattr(row, power):
-            yield _too_much(name, words, f"ALTER ROLE {quoted(name)} NO{attribute}")
+            yield who.may(name, words, f"ALTER ROLE {quoted(name)} NO{attribute}")
     if row.rolsuper:
-        return  # who may do anything
-    yield from _memberships(connection, name)
-    yield from _places(connection, name)
-    yield from _tables(connection, name)
-    yield from _defaults(connection, name)
-    yield from postgres_beside.doors(connection, name)
+        return
+    yield from _memberships(connection, name, who)
+    yield from _places(connection, name, who)
+    yield from _tables(connection, name, who)
 
 
 def _not_the_hubs(name: str, hubs: list[str]) -> Finding:
@@ -267,8 +277,24 @@ def _not_the_hubs(name: str, hubs: list[str]) -> Finding:
     return Finding(f"{what}.", name, advice)
 
 
-def _too_much(role: str, words: str, sql: str) -> Finding:
-    return Finding(f"The application's role {word(role)} {words}.", role, f"{sql}.")
+@dataclass(frozen=True)
+class Who:
+    """Of whom a role is: in words, and what each table's rule gives it."""
+
+    words: str
+    privileges: Callable[[Rule], frozenset[str]]
+
+    def role(self, name: str) -> str:
+        """The role in a sentence."""
+        return f"{self.words} role {word(name)}"
+
+    def may(self, name: str, words: str, sql: str) -> Finding:
+        """That it is more than it should be, and what takes that away."""
+        return Finding(f"{self.role(name)} {words}.", name, f"{sql}.")
+
+
+HUB = Who("The application's", lambda rule: rule.privileges)
+BUILDER = Who("The builders'", lambda rule: rule.builders)
 
 
 _MEMBER = text(
@@ -279,7 +305,7 @@ _MEMBER = text(
 )
 
 
-def _memberships(connection: Connection, role: str) -> Iterator[Finding]:
+def _memberships(connection: Connection, role: str, who: Who) -> Iterator[Finding]:
     """Whose part it can take: the owner's, a superuser's, or one of PostgreSQL's own."""
     for row in connection.execute(_MEMBER, {"role": role, "schema": SCHEMA}):
         own = row.name.startswith("pg_") and row.name not in _HARMLESS | _HARMLESS_TOO
@@ -287,7 +313,7 @@ def _memberships(connection: Connection, role: str) -> Iterator[Finding]:
         if row.owns:
             words += ", which owns the tables"
         if row.owns or row.super or row.bypass or own:
-            yield _too_much(role, words, f"REVOKE {quoted(row.name)} FROM {quoted(role)}")
+            yield who.may(role, words, f"REVOKE {quoted(row.name)} FROM {quoted(role)}")
 
 
 _PLACES = """
@@ -298,25 +324,25 @@ FROM pg_catalog.pg_namespace n WHERE n.nspname IN (:schema, 'public') ORDER BY 3
 _REPLICA = "SELECT pg_catalog.has_parameter_privilege(:role, 'session_replication_role', 'SET')"
 
 
-def _places(connection: Connection, role: str) -> Iterator[Finding]:
+def _places(connection: Connection, role: str, who: Who) -> Iterator[Finding]:
     """Where it may make things, and what it may switch off."""
     for row in connection.execute(text(_PLACES), {"role": role, "schema": SCHEMA}):
         if row.create:
             sql = f"REVOKE CREATE ON SCHEMA {row.name} FROM PUBLIC, {quoted(role)}"
-            yield _too_much(role, f"may make tables in the schema {row.name}", sql)
+            yield who.may(role, f"may make tables in the schema {row.name}", sql)
         if row.name == SCHEMA and not row.usage:
-            what = f"The application's role {word(role)} may not use the schema {SCHEMA}."
+            what = f"{who.role(role)} may not use the schema {SCHEMA}."
             yield Finding(what, SCHEMA, INIT)
     query = text(
         "SELECT pg_catalog.has_database_privilege(:role, pg_catalog.current_database(), 'CREATE')"
     )
     if connection.execute(query, {"role": role}).scalar_one():
         sql = f"REVOKE CREATE ON DATABASE … FROM PUBLIC, {quoted(role)}"
-        yield _too_much(role, "may make schemas in the database", sql)
+        yield who.may(role, "may make schemas in the database", sql)
     asked = _release(connection) >= _PARAMETERS
     if asked and connection.execute(text(_REPLICA), {"role": role}).scalar_one():
         sql = f"REVOKE SET ON PARAMETER session_replication_role FROM PUBLIC, {quoted(role)}"
-        yield _too_much(role, "may set session_replication_role", sql)
+        yield who.may(role, "may set session_replication_role", sql)
 
 
 _GRANTED = """
@@ -336,7 +362,7 @@ GROUP BY c.relname, c.oid, p.privilege ORDER BY c.relname, p.privilege
 """
 
 
-def _tables(connection: Connection, role: str) -> Iterator[Finding]:
+def _tables(connection: Connection, role: str, who: Who) -> Iterator[Finding]:
     """To each table just what its rule says."""
     asked = [*_PRIVILEGES, *([_MAINTAIN] if _release(connection) >= _MAINTAINED else [])]
     values = {
@@ -347,21 +373,21 @@ def _tables(connection: Connection, role: str) -> Iterator[Finding]:
         "by_column": [one in _BY_COLUMN for one in asked],
     }
     for row in connection.execute(text(_GRANTED), values):
-        yield from _granted(role, row)
+        yield from _granted(role, row, who)
 
 
-def _granted(role: str, row: Row[Any]) -> Iterator[Finding]:
-    allowed = row.privilege in RULES[row.table].privileges
+def _granted(role: str, row: Row[Any], who: Who) -> Iterator[Finding]:
+    allowed = row.privilege in who.privileges(RULES[row.table])
     if allowed and not row.own:
-        what = f"The application's role {word(role)} lacks {row.privilege} on {row.table}."
+        what = f"{who.role(role)} lacks {row.privilege} on {row.table}."
         yield Finding(what, row.table, UPGRADE)
     sql = f"REVOKE {row.privilege} ON {SCHEMA}.{row.table} FROM PUBLIC, {quoted(role)}"
     if not allowed and (row.whole or row.columns):
         words = f"may {row.privilege} on {row.table}, by itself, by another role or as everybody"
-        yield _too_much(role, words, sql)
+        yield who.may(role, words, sql)
     elif row.passed_on:
         words = f"may give {row.privilege} on {row.table} to others"
-        yield _too_much(role, words, sql.replace("REVOKE", "REVOKE GRANT OPTION FOR", 1))
+        yield who.may(role, words, sql.replace("REVOKE", "REVOKE GRANT OPTION FOR", 1))
 
 
 _DEFAULT = text(

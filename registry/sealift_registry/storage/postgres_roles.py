@@ -1,9 +1,10 @@
 """Who is who in a database on PostgreSQL, as its administrator sets it up once.
 
-Three roles: the *owner* of the schema and all in it, whom nobody can be logged in as; the
+Three roles, or four: the *owner* of the schema and all in it, whom nobody can be logged in as; the
 *migrator*, who may become the owner, for `sealift db upgrade`; and the *application*, which the
 hub's processes are logged in as. It adds rows and reads them, and can neither change a table nor
-what keeps tables from being changed.
+what keeps tables from being changed. A *builder*, where there is to be one, is a machine elsewhere:
+it reads what it is to build, adds what came of it, and sees nothing else.
 
 The SQL can be run again: it makes what is not there, and puts right what is otherwise. It holds no
 password and no database's name.
@@ -27,11 +28,17 @@ _POWERLESS = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 
 @dataclass(frozen=True)
 class Roles:
-    """The names of the three roles."""
+    """The names of the roles; no `builder` where there is none."""
 
     owner: str = "sealift_owner"
     migrator: str = "sealift_migrator"
     application: str = "sealift_app"
+    builder: str = ""
+
+    @property
+    def logged_in(self) -> tuple[str, ...]:
+        """Those that somebody is logged in as."""
+        return tuple(filter(None, (self.migrator, self.application, self.builder)))
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ def steps(roles: Roles) -> Iterator[Step]:
         "Nobody else connects.",
         _on_database("REVOKE ALL ON DATABASE %I FROM PUBLIC"),
     )
-    for role in (roles.migrator, roles.application):
+    for role in roles.logged_in:
         yield Step("", _on_database(f"GRANT CONNECT, TEMPORARY ON DATABASE %I TO {quoted(role)}"))
     yield Step(
         "Nobody makes tables where names might be looked up.",
@@ -82,6 +89,8 @@ def steps(roles: Roles) -> Iterator[Step]:
     yield Step(
         "Tables that are made later.", f"{default} GRANT {DEFAULTS} ON TABLES TO {application}"
     )
+    if roles.builder:
+        yield from _builder(roles, default)
     yield Step(
         "Functions are for triggers alone.",
         f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
@@ -95,6 +104,19 @@ def steps(roles: Roles) -> Iterator[Step]:
         _on_database("ALTER DATABASE %I SET default_transaction_isolation = ''read committed''"),
     )
     yield Step("The administrator is that no longer.", _leave(roles))
+
+
+def _builder(roles: Roles, default: str) -> Iterator[Step]:
+    builder = quoted(roles.builder)
+    yield Step(
+        "A builder uses the schema; which tables of it, sealift db upgrade says.",
+        f"REVOKE ALL ON SCHEMA {SCHEMA} FROM {builder}",
+    )
+    yield Step("", f"GRANT USAGE ON SCHEMA {SCHEMA} TO {builder}")
+    yield Step(
+        "By this it is known as one. There are no sequences, and there will be none.",
+        f"{default} GRANT USAGE ON SEQUENCES TO {builder}",
+    )
 
 
 def run(connection: Connection, roles: Roles) -> None:
@@ -118,10 +140,9 @@ def script(roles: Roles) -> list[str]:
         *found,
         "",
         "COMMIT;",
-        "-- Then let both roles log in: by a certificate or by peer (pg_hba.conf), or give each a",
+        "-- Then let each role log in: by a certificate or by peer (pg_hba.conf), or give it a",
         "-- password, which psql asks for and never shows:",
-        f"--   \\password {quoted(roles.migrator)}",
-        f"--   \\password {quoted(roles.application)}",
+        *(f"--   \\password {quoted(one)}" for one in roles.logged_in),
     ]
 
 
@@ -136,7 +157,10 @@ def _roles(roles: Roles) -> Iterator[Step]:
         (roles.owner, "NOLOGIN NOINHERIT", "Owns the schema and its tables; nobody logs in as it."),
         (roles.migrator, "LOGIN NOINHERIT", "Is logged in as for sealift db upgrade."),
         (roles.application, "LOGIN", "Is what the hub's processes are logged in as."),
+        (roles.builder, "LOGIN", "Is what a builder on another machine is logged in as."),
     ):
+        if not name:
+            continue
         literal = _literal(name)
         yield Step(
             why,

@@ -176,6 +176,8 @@ ENTRIES = {
     "add-requester": "team.members-changed",
     "set-check-rows": "team.check-rows-changed",
     "rotate-keys": "keys.rotated",
+    "add-builder": "builder.added",
+    "remove-builder": "builder.removed",
     "renew": "role.renewed",
 }
 """The type of the log's entry for each act that is one role's next version."""
@@ -269,9 +271,12 @@ def _first_catalog(
 
 
 def _terms(draft: Draft, people: Sequence[str]) -> dict[str, str | Sequence[str]]:
-    team = {} if draft.act in {"renew", "rotate-keys"} else {"team": draft.object[0]}
+    if draft.act in {"renew", "rotate-keys"}:
+        return {"person": people}
+    if draft.act in {"add-builder", "remove-builder"}:
+        return {"builder": draft.object[0], "person": people}
     rows = {"check-rows": draft.object[1]} if draft.act == "set-check-rows" else {}
-    return {**team, **rows, "person": people}
+    return {"team": draft.object[0], **rows, "person": people}
 
 
 def with_fingerprint(hub: Hub, done: AcceptedSubmission) -> AcceptedSubmission:

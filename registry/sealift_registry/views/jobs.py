@@ -18,10 +18,12 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from sealift_registry.catalog.page_sizes import LARGEST
 from sealift_registry.catalog.pages import PagePlace
-from sealift_registry.jobs import records, retrying, tables
+from sealift_registry.jobs import records, retrying, setbacks, tables
 from sealift_registry.jobs.dbos_watching import Watched
+from sealift_registry.jobs.elsewhere import WAITS
 from sealift_registry.jobs.engine import Standing, Worker
 from sealift_registry.jobs.job import Attempt, Job, JobEnd, JobOrder, Setback, job_id, parse_job
+from sealift_registry.jobs.problems import NO_FAULT
 from sealift_registry.storage.queries import all_rows
 from sealift_registry.views.pages import FalseRow, Page
 from sealift_signing.drawing import word
@@ -34,7 +36,9 @@ OPEN: tuple[State, ...] = ("waits", "works", "waits-again")
 LONGEST_TOLD = 60
 """Characters of a name in a list."""
 
-Reason = Literal["newer-software", "pause", "stopped", "host", "no-worker", "behind", "next"]
+Reason = Literal[
+    "newer-software", "pause", "builder", "stopped", "host", "no-worker", "behind", "next"
+]
 
 
 @dataclass(frozen=True)
@@ -201,15 +205,16 @@ class Looking:
         job = records.asked(self._connection, number)
         end = records.end(self._connection, number)
         attempts = tuple(records.attempts(self._connection, number))
-        setbacks = tuple(records.setbacks(self._connection, number))
-        view = JobView(job, "waits", attempts, setbacks, end)
+        failed = tuple(setbacks.every(self._connection, number))
+        view = JobView(job, "waits", attempts, failed, end)
         if end is not None:
             return replace(view, state=end.outcome)
         worker = self._worker_of(view)
         if worker is not None and worker.name not in self._watched.stopped:
             standing = self._watched.standings.get(job.order.key)
             return replace(view, state="works", standing=standing)
-        state: State = "waits-again" if view.setback else "waits"
+        is_fault = view.setback is not None and view.setback.problem.code not in NO_FAULT
+        state: State = "waits-again" if is_fault else "waits"
         return replace(view, state=state, waits=self._why(view, worker))
 
     def _worker_of(self, view: JobView) -> Worker | None:
@@ -226,9 +231,10 @@ class Looking:
             return Waits("stopped", worker=stopped)
         if order.kind not in self._kinds:
             return Waits("newer-software")
-        due = records.due(self._connection, view.job.number, self._now)
+        due = setbacks.due(self._connection, view.job.number, self._now)
         if view.setback is not None and not due:
-            return Waits("pause", until=view.setback.again)
+            reason: Reason = "builder" if view.setback.problem.code == WAITS else "pause"
+            return Waits(reason, until=view.setback.again)
         if not self._watched.takers(order):
             return Waits("host" if order.host else "no-worker")
         before = sum(one.is_before(view.job) for one in self._queue)

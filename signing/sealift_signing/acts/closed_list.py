@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sealift_signing.acts import (
     assigning,
+    builders,
     carrying,
     check_rows,
     names,
@@ -33,6 +34,8 @@ PREPARE: Mapping[str, Prepare] = {
     "add-requester": teams.add_requester,
     "set-check-rows": check_rows.set_check_rows,
     "rotate-keys": rotating.rotate,
+    "add-builder": builders.add_builder,
+    "remove-builder": builders.remove_builder,
     "enroll": sites.enroll,
     "assign": assigning.assign,
     "unassign": unassigning.unassign,

@@ -106,6 +106,12 @@ ACTS: Mapping[str, Act] = {
         (Option("status", "WORD", "What the old keys are: retired or compromised."),),
         facts=("key", "version", "size", LOST),
     ),
+    "add-builder": Act(("BUILDER",), "Let a machine elsewhere build, and vouch for what it built."),
+    "remove-builder": Act(
+        ("BUILDER",),
+        "Take nothing more from a machine elsewhere.",
+        (Option("status", "WORD", "What its keys are: retired or compromised."),),
+    ),
     "enroll": Act(
         ("SITE",),
         "Answer a site that asks to be enrolled.",

@@ -123,7 +123,7 @@ def _machine(organisation: Organisation, ask: Ask, material: Material) -> Prepar
     held = [tuple(PublicKey.parse(one.key) for one in old)]
     above = (roles.FLEET, roles.TARGETS, roles.ROOT)
     (key,) = _new_keys(organisation, material, name, 1, held, above)
-    status = _status(ask)
+    status = status_of(ask)
     starts = LogStart(_entries(material, "size"), old[-1].key) if what == "log" else None
     entered = MachineKey(key.text, name, old[-1].purpose, "active", starts)
     after = _with_machine(known, old, status, entered)
@@ -192,14 +192,19 @@ def _given_up(starts: LogStart | None, material: Material) -> Iterable[str]:
     yield "Two people of fleet sign this; where one person alone holds it, that one."
 
 
-def _status(ask: Ask) -> Status:
+def status_of(ask: Ask) -> Status:
+    """What keys become that are given up.
+
+    Raises:
+        UsageError: something else is said.
+    """
     said = ask.value("status", "retired")
     for one in STATUSES:
         if one == said:
             return one
     raise UsageError(
         "bad-status",
-        f"A key that is replaced is retired or compromised, not {said}.",
+        f"A key that is given up is retired or compromised, not {said}.",
         subject=said,
         next_step="Say --status compromised where somebody else may have the old key.",
     )
@@ -260,7 +265,7 @@ def _entries(material: Material, name: str) -> int:
 
 def _call(signed: Root | Targets, ask: Ask, old: Iterable[Iterable[PublicKey]]) -> Status:
     """Call the old keys compromised, if they are; what was called so before stays."""
-    status = _status(ask)
+    status = status_of(ask)
     if status == "compromised":
         known = signed.unrecognized_fields.get(compromised.FIELD, [])
         texts = {one.text for held in old for one in held}

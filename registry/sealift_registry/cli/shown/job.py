@@ -75,6 +75,7 @@ def waits_lines(job: Job, waits: Waits, setback: Setback | None = None) -> list[
     where = word(waits.worker.host_name) if waits.worker else ""
     said: Mapping[Reason, Sequence[str]] = {
         "pause": [f"It failed, and is tried again from {waits.until} on{why}"],
+        "builder": ["A builder on another machine is to build it, and has not answered yet."],
         "stopped": [
             f"The worker that has it, on {where}, was stopped and does not answer.",
             "Let that process go on (kill -CONT), or end it: another worker then goes on.",

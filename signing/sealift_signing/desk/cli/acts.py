@@ -36,11 +36,13 @@ SAMPLES = {
     "P-NUMBER": "P-000012",
     "TRANSFER": "plant-7-000042",
     "WHAT": "freshness",
+    "BUILDER": "shop-2",
     "WHETHER": "travel",
 }
 """What stands for each object in the example of an act's help."""
 OPTIONS = {
     "rotate-keys": "--status compromised",
+    "remove-builder": "--status compromised",
     "enroll": "--stage production --dispatcher dora",
     "assign": "--for inspection=cpu-x86_64",
     "unassign": '--reason "The line was closed"',

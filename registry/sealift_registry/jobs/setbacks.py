@@ -1,0 +1,55 @@
+"""Why attempts at jobs failed, and when the next one may begin."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from sealift_registry.jobs import elsewhere, tables
+from sealift_registry.jobs.job import Problem, Setback, job_id
+from sealift_registry.jobs.problems import NO_FAULT
+from sealift_signing import shape
+from sealift_signing.vocabulary import instant
+
+PAUSES = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5))
+"""After the first, second … attempt that failed; the last one for all that follow."""
+
+LOOK = timedelta(minutes=10)
+"""Until a job that waits for a builder looks by itself whether its order is still the right one."""
+
+
+def every(connection: Connection, number: int) -> list[Setback]:
+    """Why attempts of a job failed, the oldest first."""
+    t = tables.job_setback
+    query = select(t).where(t.c.job == number).order_by(t.c.attempt)
+    what = f"a setback of {job_id(number)}"
+    return [
+        Setback(row.attempt, shape.read(Problem, bytes(row.body), what=what), row.made, row.again)
+        for row in connection.execute(query)
+    ]
+
+
+def due(connection: Connection, number: int, now: datetime) -> bool:
+    """Whether a job that failed may be tried again by now, or what it waits for is there.
+
+    A clock that was set back does not have it wait longer than the longest pause.
+    """
+    found = every(connection, number)
+    if not found:
+        return True
+    last = found[-1]
+    until, longest = instant(last.again), PAUSES[-1]
+    if last.problem.code == elsewhere.WAITS:
+        if elsewhere.is_answered(connection, last.problem.subject):
+            return True
+        longest = LOOK
+    return now >= until or until - now > longest
+
+
+def spent(connection: Connection, number: int) -> int:
+    """The attempts of a job that count: those that were ended through no fault of its do not."""
+    free = [one for one in every(connection, number) if one.problem.code in NO_FAULT]
+    t = tables.job_attempt
+    count = select(func.count()).where(t.c.job == number)
+    return int(connection.execute(count).scalar_one()) - len(free)

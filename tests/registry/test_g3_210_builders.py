@@ -1,0 +1,499 @@
+"""Builders on other machines: their role at the database, their place on S3, and what counts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+import pytest
+from securesystemslib.signer import Signer
+
+from sealift_migrations import postgres_session
+from sealift_registry import builder_desk, builder_keys
+from sealift_registry.builder_desk import Desk
+from sealift_registry.catalog import storing
+from sealift_registry.conversion import building, work_order
+from sealift_registry.conversion.build_result import RESULT, BuildResult, Refusal
+from sealift_registry.jobs import elsewhere, setbacks
+from sealift_registry.jobs.elsewhere import Answer, AnsweredFile
+from sealift_registry.storage import postgres_check
+from sealift_registry.storage.builder_database import BuilderDatabase
+from sealift_registry.storage.builder_settings import BuilderSettings
+from sealift_registry.storage.home import BlobSettings, DatabaseSettings
+from sealift_registry.storage.postgres_roles import Roles, steps
+from sealift_registry.storage.postgresql import PostgresDatabase
+from sealift_registry.storage.s3_address import s3_address
+from sealift_registry.storage.s3_blobs import S3Blobs
+from sealift_registry.trust import founding
+from sealift_registry.trust.online_keys import OnlineKeys
+from sealift_registry.trust.repository import Repository
+from sealift_signing import events, shape, statements
+from sealift_signing.documents import MachineKey
+from sealift_signing.errors import FailedError, RefusedError
+from sealift_signing.statements import subject
+from sealift_signing.vocabulary import moment
+from sealift_sync.blobs import BlobStore
+from tests import models
+from tests.registry.hub_fixture import (
+    MODEL,
+    STEWARDS,
+    TARGET,
+    TEAM,
+    Acme,
+    converted,
+    secrets,
+    version,
+)
+from tests.registry.test_built_elsewhere import entered, fleet
+from tests.registry.test_g3_40_workers import until
+from tests.registry.test_hub_cli import Capsys, Cli
+from tests.servers.postgres import Database, postgres
+from tests.servers.seaweed import seaweed
+
+pytestmark = pytest.mark.socket
+
+SHOP, ROLE = "shop-2", "sealift_builder"
+MADE = "2026-01-01T00:00:00.000000Z"
+PURPOSES: Mapping[Literal["builder", "scanner"], str] = {
+    "builder": SHOP,
+    "scanner": f"{SHOP}-scanner",
+}
+
+
+@dataclass
+class Play:
+    """A hub on servers, and a builder elsewhere.
+
+    Attributes:
+        acme: the hub.
+        database: its database.
+        bucket: where blobs are, and where builders put theirs.
+        folder: the builder's.
+    """
+
+    acme: Acme
+    database: Database
+    bucket: str
+    folder: Path
+
+    @contextmanager
+    def desk(self, **more: object) -> Iterator[Desk]:
+        """The builder, in this process."""
+        self.folder.mkdir(exist_ok=True)
+        server = seaweed()
+        hub = s3_address(f"s3://{self.bucket}/hub", server.endpoint)
+        inbox = s3_address(f"s3://{self.bucket}/inbox", server.endpoint)
+        given = {
+            "name": SHOP,
+            "hardware_targets": (TARGET,),
+            "database": BuilderDatabase(self.database.url(ROLE)),
+            "inputs": S3Blobs(hub, self.folder),
+            "inbox": lambda whose: S3Blobs(inbox, self.folder, whose),
+            "keys": self.folder / "keys",
+            "work": self.folder,
+        }
+        with closing(Desk(**{**given, **more})) as made:  # type: ignore[arg-type]
+            yield made
+
+    def asked(self) -> list[elsewhere.Ordered]:
+        with self.acme.app.hub.reading() as connection:
+            return elsewhere.orders(connection, [TARGET])
+
+
+def settings_of(play: Play) -> str:
+    """A builder's settings."""
+    return (
+        f'[builder]\nname = "{SHOP}"\nhardware_targets = ["{TARGET}"]\nkeys = "keys"\n'
+        f'work = "work"\n[database]\nurl = "{play.database.url(ROLE)}"\n'
+        f'[blobs]\nurl = "s3://{play.bucket}/hub"\nendpoint = "{seaweed().endpoint}"\n'
+        f'[inbox]\nurl = "s3://{play.bucket}/inbox"\n'
+    )
+
+
+def with_builder(database: Database) -> None:
+    """A role for builders, as `sealift db init --builder` and `sealift db upgrade` make it."""
+    database.run(*(step.sql for step in steps(Roles(builder=ROLE))))
+    with (
+        closing(PostgresDatabase(database.url(Roles().migrator))) as migrator,
+        postgres_session.migrating(migrator.engine),
+    ):
+        pass
+
+
+@pytest.fixture
+def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
+    server = seaweed()
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(building, "LOOK", 0.1)
+    database, bucket = postgres().migrated(), server.bucket()
+    with_builder(database)
+    acme = Acme(tmp_path / "acme")
+    acme.folder.mkdir()
+    stores = replace(
+        founding.EMBEDDED,
+        database=DatabaseSettings(database.url(Roles().application)),
+        blobs=BlobSettings(f"s3://{bucket}/hub", server.endpoint, "us-east-1"),
+        builders=BuilderSettings(TARGET, f"s3://{bucket}/inbox"),
+    )
+    founding.found(acme.root, "Acme", acme.folder / "offline", secrets(), {}, stores).close()
+    for person in STEWARDS:
+        acme.new_key(person)
+    acme.add_team(TEAM, {name: acme.public(name) for name in STEWARDS})
+    made = Play(acme, database, bucket, tmp_path / "shop")
+    keys = builder_keys.make(made.folder / "keys", {})
+    machines = [
+        MachineKey(keys.public(one).text, name, one, "active") for one, name in PURPOSES.items()
+    ]
+    fleet(acme, lambda known: entered(known, *machines))
+    acme.ingest(1, acme.goldens())
+    yield made
+    acme.close()
+    database.drop()
+
+
+def ask(play: Play) -> None:
+    """Ask builders for the variant, as a job does that is put off then."""
+    hub = play.acme.app.hub
+    app = replace(play.acme.app, hub=replace(hub, job="J-000001"))
+    with pytest.raises(FailedError) as caught:
+        converted(app, version(1), TARGET)
+    assert caught.value.code == elsewhere.WAITS
+
+
+def test_g3_210_a_builder_elsewhere_builds_what_the_hub_asks_for(play: Play) -> None:
+    ask(play)
+    (ordered,) = play.asked()
+    assert ordered.is_whole
+    happened = list[builder_desk.Happened]()
+    with play.desk(told=happened.append) as desk:
+        desk.run(once=True)
+    assert [one.error for one in happened] == [None]
+    built = play.acme.convert()
+    assert built.new
+    said = {one.predicate.kind: one.predicate.details for one in built.evidence}
+    assert said["provenance"]["builder"] == SHOP
+    assert play.asked() == []
+    with play.desk(told=happened.append) as desk:
+        desk.run(once=True)
+    assert len(happened) == 1
+
+
+def test_g3_211_a_builders_role_sees_orders_and_adds_answers_alone(play: Play) -> None:
+    ask(play)
+    with play.database.connect(ROLE) as connection:
+        tables = [
+            (row[0], row[1])
+            for row in connection.execute(
+                "SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
+                "WHERE nspname IN ('sealift', 'sealift_jobs') AND relkind = 'r'"
+            )
+        ]
+    assert len(tables) > 30
+    may = {("SELECT", "build_order"), ("SELECT", "build_result"), ("INSERT", "build_result")}
+    for table in tables:
+        for verb in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"):
+            with play.database.connect() as connection:
+                query = "SELECT has_table_privilege(%s, %s, %s)"
+                name = f"{table[0]}.{table[1]}"
+                found = connection.execute(query, (ROLE, name, verb)).fetchone()
+            assert (found or (None,))[0] == ((verb, table[1]) in may), (verb, name)
+    with (
+        play.database.connect(ROLE) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute("SELECT * FROM sealift.log_entry")
+
+
+def test_g3_212_the_command_does_the_same_in_a_process_of_its_own(play: Play) -> None:
+    ask(play)
+    play.acme.close()
+    file = play.folder / "builder.toml"
+    file.write_text(settings_of(play))
+    line = [str(Path(sys.executable).with_name("sealift")), "builder", "run", "--once"]
+    found = subprocess.run(
+        [*line, "--settings", str(file)], check=False, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert f"catalog/vision/tiny/1/{TARGET} answered" in found.stdout
+    assert play.acme.convert().new
+
+
+def answered(play: Play) -> list[tuple[str, object]]:
+    """What lies in the inbox, by its rows' keys."""
+    with play.acme.app.hub.reading() as connection:
+        (ordered,) = play.asked()
+        return list(elsewhere.answers(connection, ordered.digest))
+
+
+def forge(play: Play, files: Mapping[str, bytes], **more: str) -> None:
+    """Whoever has a builder's role, and its place on S3, answers this to what is asked."""
+    (ordered,) = play.asked()
+    with play.desk() as desk:
+        store = desk.inbox(organisation_of(play))
+        put = {path: store.put_bytes(data) for path, data in files.items()}
+        named = {path: AnsweredFile(one.sha256, one.size) for path, one in put.items()}
+        made = Answer(1, (), more.get("order", ordered.digest), "shop-9", MADE, named)
+        row = (made.digest(), ordered.digest, made.machine, shape.write(made), made.made)
+    with play.database.connect(ROLE) as connection:
+        connection.execute(
+            "INSERT INTO sealift.build_result (digest, build_order, machine, files, made) "
+            "VALUES (%s, %s, %s, %s, %s)",
+            row,
+        )
+
+
+def organisation_of(play: Play) -> str:
+    with play.acme.app.hub.reading() as connection:
+        return Repository(connection).organisation()
+
+
+def refused_by(play: Play, signer: Signer) -> bytes:
+    """A result of the order that says that nothing came of it."""
+    (ordered,) = play.asked()
+    order = work_order.read_order(ordered.body)
+    said = BuildResult(
+        format=1,
+        requires=(),
+        organisation=order.organisation,
+        artifact=order.artifact,
+        goldens=order.goldens,
+        machine=SHOP,
+        made=moment(play.acme.app.hub.now()),
+        outcome="refused",
+        manifest=None,
+        files=(),
+        evidence=(),
+        untried=(),
+        refusal=Refusal("variant-unfaithful", "It is not faithful.", None, None),
+    )
+    return statements.sign(said, [subject(work_order.ORDER, order.digest())], signer)
+
+
+@pytest.mark.parametrize(
+    "how, why",
+    [
+        ("rubbish", "json-unreadable"),
+        ("nothing", "bad-answer"),
+        ("stranger", "result-signer"),
+        ("other", "bad-answer"),
+    ],
+)
+def test_g3_213_what_no_builder_signed_is_taken_out_and_waited_beyond(
+    play: Play, how: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(play)
+    play.acme.new_key("mallory")
+    if how == "rubbish":
+        forge(play, {RESULT: b"no result at all"})
+    elif how == "nothing":
+        forge(play, {"variant/model.onnx": b"no result at all"})
+    elif how == "other":
+        forge(play, {RESULT: b"{}"}, order="0" * 64)
+    else:
+        forge(play, {RESULT: refused_by(play, play.acme.signer("mallory")), "large": b"x" * 1000})
+    fetched = list[str]()
+    genuine = storing.copy_out
+
+    def copied(blobs: BlobStore, digest: str, target: Path) -> None:
+        fetched.append(target.name)
+        genuine(blobs, digest, target)
+
+    said, before = list[str](), play.acme.types()
+    with monkeypatch.context() as watched:
+        watched.setattr("sealift_registry.conversion.inbox.copy_out", copied)
+        watched.setattr(events, "tell", lambda *_, **told: said.append(told["code"]))
+        ask(play)
+    assert said == [why]
+    assert play.acme.types() == before, "nothing of it is in the log"
+    assert answered(play) == []
+    assert set(fetched) <= {RESULT}, "nothing that nobody vouches for is fetched"
+    with play.desk() as desk:
+        desk.run(once=True)
+    assert play.acme.convert().new
+
+
+def test_g3_214_two_builders_never_run_one_order_at_once(play: Play) -> None:
+    ask(play)
+    (ordered,) = play.asked()
+    with play.desk() as one, play.desk(name="shop-3") as other:
+        held = one.database.claim(f"build {ordered.digest}", "builds it")
+        assert held is not None
+        happened = list[builder_desk.Happened]()
+        other.told = happened.append
+        other.run(once=True)
+        assert happened == []
+        assert play.acme.app.conversion.is_elsewhere(TARGET)
+        held.let_go()
+        one.run(once=True)
+    assert play.acme.convert().new
+
+
+def test_g3_215_what_a_killed_builder_had_begun_another_builds(play: Play) -> None:
+    ask(play)
+    with play.desk() as desk:
+        pid = os.fork()
+        if not pid:  # it dies as soon as it has begun
+            desk.begun = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+            desk.run(once=True)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    with play.desk() as desk:
+
+        def built() -> bool:
+            desk.run(once=True)
+            return bool(answered(play))
+
+        until(built)  # as soon as the server has noticed that it died
+    left = [one for one in play.folder.iterdir() if one.name not in {"keys", "blobs-swept"}]
+    assert left == []
+    assert play.acme.convert().new
+
+
+def test_g3_216_that_no_variant_comes_of_it_is_told_as_the_builders_word(play: Play) -> None:
+    ask(play)
+    keys = OnlineKeys(play.folder / "keys", {})
+    forge(play, {RESULT: refused_by(play, keys.signer("builder"))})
+    with pytest.raises(RefusedError, match="shop-2 built no variant") as caught:
+        play.acme.convert()
+    assert caught.value.code == "variant-unfaithful"
+    assert "conversion.refused" in play.acme.types()
+    assert play.asked() == []
+
+
+def test_g3_217_another_order_for_the_same_variant_takes_its_place(play: Play) -> None:
+    ask(play)
+    (before,) = play.asked()
+    with play.desk() as desk:
+        desk.run(once=True)
+    play.acme.ingest(1, models.tiny_goldens(play.acme.folder / "others.npz", 5))
+    ask(play)
+    (after,) = play.asked()
+    assert before.digest != after.digest
+    with play.desk() as desk:
+        desk.run(once=True)
+    assert play.acme.convert().new
+
+
+def findings(play: Play) -> list[str]:
+    with (
+        closing(PostgresDatabase(play.database.url(Roles().application))) as database,
+        database.reading() as connection,
+    ):
+        found = postgres_check.check(connection, Roles().application, failover=False)
+        return [one.what for one in found if one.is_fault and "role" in one.what]
+
+
+def test_g3_218_what_a_builders_role_may_too_much_is_named(play: Play) -> None:
+    assert findings(play) == []
+    play.database.run(
+        f"GRANT SELECT ON sealift.log_entry TO {ROLE}",
+        f"REVOKE INSERT ON sealift.build_result FROM {ROLE}",
+        f"GRANT CREATE ON SCHEMA sealift TO {ROLE}",
+    )
+    said = "\n".join(findings(play))
+    assert f"The builders' role {ROLE} may SELECT on log_entry" in said
+    assert f"The builders' role {ROLE} lacks INSERT on build_result" in said
+    assert f"The builders' role {ROLE} may make tables in the schema sealift" in said
+    with_builder(play.database)
+    assert "log_entry" not in "\n".join(findings(play))
+
+
+def sealift(play: Play, *words: object) -> str:
+    """What a command in a process of its own says."""
+    play.acme.close()
+    line = [str(Path(sys.executable).with_name("sealift")), *map(str, words)]
+    found = subprocess.run(line, check=False, capture_output=True, text=True, timeout=100)
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout + found.stderr
+
+
+def test_g3_219_a_job_waits_for_a_builder_and_costs_no_attempt(play: Play) -> None:
+    home = ("--home", play.acme.root)
+    said = sealift(play, "convert", f"{MODEL}/1", "--for", TARGET, "--detach", *home)
+    assert "J-000001" in said
+    for _ in range(2):
+        said = sealift(play, "worker", "--once", *home)
+    said = sealift(play, "job", "show", "J-000001", *home)
+    assert "A builder on another machine is to build it" in said
+    assert "state          waits" in said
+    with play.desk() as desk:
+        desk.run(once=True)
+    said = sealift(play, "worker", "--once", *home)
+    assert "J-000001 done" in said
+    with play.acme.app.hub.reading() as connection:
+        assert setbacks.spent(connection, 1) == 1
+    assert play.asked() == []
+
+
+def test_g3_220_a_fleet_administrator_enters_a_builder_and_takes_it_out(
+    play: Play, capsys: Capsys
+) -> None:
+    cli, folder = Cli(play.acme, capsys), play.folder / "new"
+    folder.mkdir()
+    file = folder / "builder.toml"
+    file.write_text(settings_of(play).replace(SHOP, "shop-3"))
+    code, first, _ = cli("builder", "keys", "--settings", file)
+    assert code == 0
+    assert cli("builder", "keys", "--settings", file)[1] == first, "shown again as they are"
+    cards = [folder / "keys" / f"{one}.card" for one in ("shop-3", "shop-3-scanner")]
+    key = play.acme.folder / "offline" / "fleet-1.pem"
+    code, said, told = cli("builder", "add", *cards, "--at-hub", "--key", key)
+    assert code == 0, told
+    assert "The builder shop-3 may build now." in said
+    assert play.acme.types()[-1] == "builder.added"
+    code, _, told = cli("builder", "add", *cards, "--at-hub", "--key", key)
+    assert code == 1
+    assert "names a machine shop-3 already" in told
+    ask(play)
+    with play.desk(name="shop-3", keys=folder / "keys") as desk:
+        desk.run(once=True)
+    gone = ("--status", "compromised", "--at-hub", "--key", key)
+    assert cli("builder", "remove", "shop-3", *gone)[0] == 0
+    assert play.acme.types()[-1] == "builder.removed"
+    ask(play)
+    assert answered(play) == [], "what it built counts no more"
+    assert cli("builder", "remove", "hub-builder", *gone)[0] == 1
+    assert cli("builder", "remove", "nobody", *gone)[0] == 3
+
+
+@pytest.mark.parametrize(
+    "change, why",
+    [
+        ("", "it has no"),
+        ("[builder]\nname = 3\n", "no text"),
+        ("[other]\n", "nothing is called other"),
+        ("not toml", "no TOML"),
+    ],
+)
+def test_g3_221_bad_settings_of_a_builder_are_named(
+    acme: Acme, capsys: Capsys, change: str, why: str
+) -> None:
+    file = acme.folder / "builder.toml"
+    file.write_text(change)
+    code, _, told = Cli(acme, capsys)("builder", "run", "--settings", file)
+    assert code == 2
+    assert why in told
+    assert str(file) in told
+    assert Cli(acme, capsys)("builder", "run", "--settings", acme.folder / "none")[0] == 4
+
+
+def test_g3_222_a_hub_that_builds_elsewhere_needs_servers(acme: Acme, capsys: Capsys) -> None:
+    acme.ingest(1, acme.goldens())
+    acme.close()
+    with (acme.root / "settings.toml").open("a") as file:
+        file.write(f'\n[builders]\nhardware_targets = "{TARGET}"\n')
+    settings = (acme.root / "settings.toml").read_text()
+    kept = settings.replace('[builders]\nhardware_targets = ""\ninbox = ""\n', "", 1)
+    (acme.root / "settings.toml").write_text(kept)
+    code, _, told = Cli(acme, capsys)("convert", f"{MODEL}/1", "--for", TARGET)
+    assert code == 2
+    assert "builders.inbox is not set" in told
