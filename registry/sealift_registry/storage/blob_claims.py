@@ -195,7 +195,9 @@ def forget(connection: Connection, holders: Sequence[str]) -> int:
     """
     c, count = blob_claim.c, 0
     for part in in_parts(holders):
-        count += connection.execute(delete(blob_claim).where(c.holder.in_(part))).rowcount
+        gone = c.holder.in_(part)
+        count += connection.execute(select(func.count()).where(gone)).scalar_one()
+        connection.execute(delete(blob_claim).where(gone))
     return count
 
 
