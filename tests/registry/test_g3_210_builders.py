@@ -434,6 +434,15 @@ def test_g3_219_a_job_waits_for_a_builder_and_costs_no_attempt(play: Play) -> No
     assert play.asked() == []
 
 
+def test_g3_219_nobody_is_asked_for_what_was_cancelled(play: Play) -> None:
+    home = ("--home", play.acme.root)
+    sealift(play, "convert", f"{MODEL}/1", "--for", TARGET, "--detach", *home)
+    sealift(play, "worker", "--once", *home)
+    assert len(play.asked()) == 1
+    sealift(play, "job", "cancel", "J-000001", *home)
+    assert play.asked() == []
+
+
 def test_g3_220_a_fleet_administrator_enters_a_builder_and_takes_it_out(
     play: Play, capsys: Capsys
 ) -> None:

@@ -374,6 +374,7 @@ def finish(
             made=moment(hub.now()),
         )
         connection.execute(insert(tables.job_end).values(job=number, body=shape.write(made)))
+        setbacks.withdraw(connection, number)
         data: dict[str, Json] = {
             "job": job_id(number),
             "end": made.digest(),

@@ -47,6 +47,13 @@ def due(connection: Connection, number: int, now: datetime) -> bool:
     return now >= until or until - now > longest
 
 
+def withdraw(connection: Connection, number: int) -> None:
+    """Have no builder asked any more for what a job waited for, as it has ended."""
+    for one in every(connection, number)[-1:]:
+        if one.problem.code == elsewhere.WAITS:
+            elsewhere.withdraw(connection, one.problem.subject)
+
+
 def spent(connection: Connection, number: int) -> int:
     """The attempts of a job that count: those that were ended through no fault of its do not."""
     free = [one for one in every(connection, number) if one.problem.code in NO_FAULT]
