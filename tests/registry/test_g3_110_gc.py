@@ -63,7 +63,12 @@ def collected(hub: Hub) -> Found:
     "versions", [60, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(7200)])]
 )
 def test_g3_110_exactly_the_right_set_is_kept(hub: Hub, tmp_path: Path, versions: int) -> None:
-    """The model: whatever a version was made of is needed, and whatever else was put is not."""
+    """The model: whatever a version was made of is needed, and whatever else was put is not.
+
+    On two cores 10,000 versions take three minutes in a folder in memory, most of it to make them,
+    and 260 MB; `sealift gc` of what comes of it takes 7 seconds and 140 MB. Of as many that were
+    converted and promoted (`tests.benchmarks.grown_hub`) it takes 52 seconds and 240 MB.
+    """
     chance = random.Random(110)  # noqa: S311 - the same hub each time
     shared = [b"%d" % n * 70_000 for n in range(5)]
     needed, rubbish = there(hub), set[str]()
@@ -77,7 +82,7 @@ def test_g3_110_exactly_the_right_set_is_kept(hub: Hub, tmp_path: Path, versions
             rubbish.add(hub.home.blobs.put_bytes(chance.randbytes(40)).sha256)
         if chance.random() < 0.1:
             needed.add(hub.home.blobs.put_bytes(chance.choice(shared)).sha256)
-    needed -= (unnamed := {one for one in needed if one in _shared_alone(shared, hub, needed)})
+    needed -= (unnamed := needed & _shared_alone(shared, hub))
     assert there(hub) == needed | rubbish | unnamed
     seen = look(anew(hub), stage)
     assert there(hub) == needed | rubbish | unnamed, "nothing is changed by looking"
@@ -89,9 +94,8 @@ def test_g3_110_exactly_the_right_set_is_kept(hub: Hub, tmp_path: Path, versions
     assert collected(hub).removed.blobs == 0
 
 
-def _shared_alone(shared: list[bytes], hub: Hub, needed: set[str]) -> set[str]:
+def _shared_alone(shared: list[bytes], hub: Hub) -> set[str]:
     """Those of the shared files that no version got."""
-    del needed
     files = {sha256(one).hexdigest() for one in shared}
     with hub.reading() as connection:
         sources = connection.execute(select(catalog.model_version.c.source)).scalars().all()
