@@ -188,7 +188,10 @@ def _versions(parts: Iterable[Part]) -> tuple[str, ...]:
 
 def _all_named(hub: Hub) -> tuple[Named, set[str]]:
     with hub.reading() as connection:
-        found = named_by_rows(connection)
+        gone: Discards = {}
+        with suppress(FailedError):  # of a damaged log: rather too much is missed
+            gone = discards.of_all(connection)
+        found = named_by_rows(connection, gone)
     read = read_manifests(hub.home.blobs, found, found.manifests)
     return found, found.manifests.keys() - read
 
@@ -227,13 +230,12 @@ def _faults(store: BlobStore, sizes: Mapping[str, int], progress: Progress) -> d
     return faults
 
 
-def named_by_rows(connection: Connection) -> Named:
+def named_by_rows(connection: Connection, gone: Discards) -> Named:
     """What rows themselves name: sources, goldens, manifests, and what proofs left.
 
-    Raises:
-        FailedError: the log, which says what was discarded, is not the one that was signed.
+    Of the forms that are `gone` the files are not named.
     """
-    named = Named(discards=discards.of_all(connection))
+    named = Named(discards=gone)
     v, g = tables.model_version.c, tables.goldens.c
     for row in all_rows(connection, select(v.team, v.model, v.number, v.source_sha256)):
         named.add(row.source_sha256, "source-record", _source(row))

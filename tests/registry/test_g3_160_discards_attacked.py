@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select, text
 from sealift_registry import fsck
 from sealift_registry.app import open_app
 from sealift_registry.audit.tables import log_entry, log_term
+from sealift_registry.blob_fsck import examine
 from sealift_registry.catalog import discards
 from sealift_registry.gc.collecting import collect, look
 from sealift_signing.canonical import Json
@@ -23,10 +24,20 @@ from sealift_signing.transparency.merkle import leaf_hash
 from tests.registry.hub_fixture import MODEL, TARGET, Acme, stage, version
 from tests.registry.test_g1_260_rows_taken_out import take_out
 from tests.registry.test_g1_264_entries_as_signed import edited
-from tests.registry.test_g3_150_discarding import ONE, TWO, VARIANT, discard, there
+from tests.registry.test_g3_150_discarding import (
+    ONE,
+    THREE,
+    TWO,
+    VARIANT,
+    apart,
+    collected,
+    discard,
+    there,
+)
 from tests.site_on_paper import SiteOnPaper
 from tests.stores import unguard
 
+__all__ = ["apart"]
 DISCARDED, RESTORED = "artifact.discarded", "artifact.restored"
 
 
@@ -202,3 +213,15 @@ def test_g3_164_rows_of_who_needs_it_that_were_taken_out_let_nothing_go(
         collect(open_app(ready.root, {}).hub, "dora", stage)
     assert told.value.code == "gc-not-sound"
     assert there(ready) == before
+
+
+def test_g3_167_with_a_damaged_log_blobs_are_looked_for_and_none_removed(apart: Acme) -> None:
+    """What was discarded is not known then: rather too much is missed than nothing looked for."""
+    discard(apart, f"{THREE}/{TARGET}")
+    assert collected(apart).removed_discarded.blobs
+    assert examine(apart.app.hub, stage).losses == ()
+    edited(apart, DISCARDED, data={"reason": "another"})
+    losses = examine(apart.app.hub, stage).losses
+    assert [part.path.form for one in losses for part in one.parts] == [TARGET]
+    with pytest.raises(SealiftError):
+        look(apart.app.hub, stage)

@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from sealift_registry import blob_fsck
+from sealift_registry.catalog import discards
 from sealift_registry.delivery.unsigned_transfers import FOLDER
 from sealift_registry.gc import old_jobs, uses
 from sealift_registry.trust.hub import Hub
@@ -59,8 +60,8 @@ def mark(hub: Hub, connection: Connection) -> blob_fsck.Named:
         RefusedError: a row of a site or a promotion is not what was signed.
         FailedError: the log is not the one that was signed.
     """
-    named = blob_fsck.named_by_rows(connection)
-    named.discards = uses.unused(hub, connection, named.discards)
+    gone = uses.unused(hub, connection, discards.of_all(connection))
+    named = blob_fsck.named_by_rows(connection, gone)
     for order in old_jobs.orders(connection):
         for digest in _digests(order):
             named.others.setdefault(digest, "job")
