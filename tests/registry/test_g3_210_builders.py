@@ -42,6 +42,7 @@ from sealift_signing.statements import subject
 from sealift_signing.vocabulary import moment
 from sealift_sync.blobs import BlobStore
 from tests import models
+from tests.blob_faults import spoil
 from tests.registry.hub_fixture import (
     MODEL,
     STEWARDS,
@@ -239,8 +240,10 @@ def forge(play: Play, files: Mapping[str, bytes], **more: str) -> None:
     (ordered,) = play.asked()
     with play.desk() as desk:
         store = desk.inbox(organisation_of(play))
-        put = {path: store.put_bytes(data) for path, data in files.items()}
-        named = {path: AnsweredFile(one.sha256, one.size) for path, one in put.items()}
+        put = {data: store.put_bytes(data) for data in set(files.values())}
+        named = {
+            path: AnsweredFile(put[data].sha256, put[data].size) for path, data in files.items()
+        }
         made = Answer(1, (), more.get("order", ordered.digest), "shop-9", MADE, named)
         row = (made.digest(), ordered.digest, made.machine, shape.write(made), made.made)
     with play.database.connect(ROLE) as connection:
@@ -256,8 +259,8 @@ def organisation_of(play: Play) -> str:
         return Repository(connection).organisation()
 
 
-def refused_by(play: Play, signer: Signer) -> bytes:
-    """A result of the order that says that nothing came of it."""
+def refused_by(play: Play, signer: Signer, digest: str = "") -> bytes:
+    """A result of the order, or of one of that digest, that says that nothing came of it."""
     (ordered,) = play.asked()
     order = work_order.read_order(ordered.body)
     said = BuildResult(
@@ -275,7 +278,7 @@ def refused_by(play: Play, signer: Signer) -> bytes:
         untried=(),
         refusal=Refusal("variant-unfaithful", "It is not faithful.", None, None),
     )
-    return statements.sign(said, [subject(work_order.ORDER, order.digest())], signer)
+    return statements.sign(said, [subject(work_order.ORDER, digest or order.digest())], signer)
 
 
 @pytest.mark.parametrize(
@@ -285,6 +288,8 @@ def refused_by(play: Play, signer: Signer) -> bytes:
         ("nothing", "bad-answer"),
         ("stranger", "result-signer"),
         ("other", "bad-answer"),
+        ("replayed", "result-of-another-order"),
+        ("huge", "bad-answer"),
     ],
 )
 def test_g3_213_what_no_builder_signed_is_taken_out_and_waited_beyond(
@@ -296,6 +301,12 @@ def test_g3_213_what_no_builder_signed_is_taken_out_and_waited_beyond(
         forge(play, {RESULT: b"no result at all"})
     elif how == "nothing":
         forge(play, {"variant/model.onnx": b"no result at all"})
+    elif how == "huge":
+        forge(play, {f"{'x' * 200}/{one}": b"" for one in range(20_000)})
+    elif how == "replayed":
+        signer = OnlineKeys(play.folder / "keys", {}).signer("builder")
+        older = refused_by(play, signer, "1" * 64)
+        forge(play, {RESULT: older, f"{RESULT}/x": b"x", "large": b"x" * 1000})
     elif how == "other":
         forge(play, {RESULT: b"{}"}, order="0" * 64)
     else:
@@ -317,6 +328,22 @@ def test_g3_213_what_no_builder_signed_is_taken_out_and_waited_beyond(
     assert answered(play) == []
     assert set(fetched) <= {RESULT}, "nothing that nobody vouches for is fetched"
     with play.desk() as desk:
+        desk.run(once=True)
+    assert play.acme.convert().new
+
+
+@pytest.mark.parametrize("name", [RESULT, "evidence/", "variant/"])
+def test_g3_213_what_was_damaged_on_its_way_is_built_again(play: Play, name: str) -> None:
+    ask(play)
+    with play.desk() as desk:
+        desk.run(once=True)
+        ((_, answer),) = answered(play)
+        assert isinstance(answer, Answer)
+        file = next(file for path, file in answer.files.items() if path.startswith(name))
+        spoil(desk.inbox(organisation_of(play)), file.sha256, b"x" * file.size)
+        ask(play)
+        assert answered(play) == []
+        assert "conversion.refused" not in play.acme.types()
         desk.run(once=True)
     assert play.acme.convert().new
 

@@ -1,35 +1,37 @@
 """Builders on other machines: what the hub asks them for, and taking in what they answer.
 
 An answer is a row that whoever has a builder's role may add, and blobs in a place where builders
-put them. So the result itself is fetched first, and its signature verified; only what an active
-builder of fleet/keys.json vouches for is fetched as a whole, and judged as any result is
+put them. So the result itself is fetched first, and verified: only what an active builder of
+fleet/keys.json signed for, of the very order, is fetched besides, and judged as any result is
 (`acceptance`). What does not count is told, taken out, and waited beyond.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sealift_registry.catalog.storing import copy_out
 from sealift_registry.conversion import result_rules
-from sealift_registry.conversion.acceptance import Accepted, accept
-from sealift_registry.conversion.build_result import RESULT
+from sealift_registry.conversion.acceptance import MOST_EVIDENCE, Accepted, accept
+from sealift_registry.conversion.build_result import (
+    CHECK_ROWS,
+    RESULT,
+    VARIANT,
+    evidence_file,
+)
 from sealift_registry.conversion.work_order import LARGEST_ORDER, WorkOrder
 from sealift_registry.jobs import elsewhere
 from sealift_registry.jobs.elsewhere import Answer, Ordered
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
-from sealift_signing import dsse, events, shape
+from sealift_signing import disk, dsse, events, shape
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.vocabulary import moment
 from sealift_sync.blobs import BlobStore
-
-LARGEST = 1 << 40
-"""Bytes of a whole result: beyond that an answer is none."""
+from sealift_sync.check_rows import LARGEST
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,24 @@ class Inbox:
             FailedError: something could not be read or written.
         """
         for row, answer in self._answers(order):
-            try:
-                accepted = self._accepted(answer, order, actor)
-            except (MalformedError, NotFoundError) as bad:
-                self._passed_over(row, bad)
-            except RefusedError as bad:
-                if not result_rules.is_of_result(bad.code):
+            with workspace(self.hub.home.work) as folder:
+                try:
+                    self._fetch(answer, order, folder)
+                except (MalformedError, NotFoundError, RefusedError) as bad:
+                    self._passed_over(row, bad)
+                    continue
+                try:
+                    accepted = accept(self.hub, folder, lambda _: [order], actor)
+                except (MalformedError, NotFoundError) as bad:
+                    self._passed_over(row, bad)
+                except RefusedError as bad:
+                    if not result_rules.is_of_result(bad.code):
+                        self._done(order)
+                        raise
+                    self._passed_over(row, bad)
+                else:
                     self._done(order)
-                    raise
-                self._passed_over(row, bad)
-            else:
-                self._done(order)
-                return accepted
+                    return accepted
         return None
 
     def _answers(self, order: WorkOrder) -> Iterator[tuple[str, Answer]]:
@@ -95,27 +103,36 @@ class Inbox:
             else:
                 yield row, answer
 
-    def _accepted(self, answer: Answer, order: WorkOrder, actor: str) -> Accepted:
-        with workspace(self.hub.home.work) as folder:
-            result = answer.files.get(RESULT)
-            if result is None or result.size > dsse.LARGEST_ENVELOPE:
-                raise MalformedError("bad-answer", "A builder's answer has no result.")
-            self._fetch(answer, [RESULT], folder)
-            signed = result_rules.read_result((folder / RESULT).read_bytes())
-            with self.hub.reading() as connection:
-                result_rules.machine_of(signed, Repository(connection).sound_fleet())
-            size = sum(one.size for one in answer.files.values())
-            if size > min(LARGEST, shutil.disk_usage(folder).free):
-                raise MalformedError("bad-answer", f"A builder's answer has {size:,} bytes.")
-            self._fetch(answer, [one for one in answer.files if one != RESULT], folder)
-            return accept(self.hub, folder, lambda _: [order], actor)
+    def _fetch(self, answer: Answer, order: WorkOrder, folder: Path) -> None:
+        """Bring a result here: what a builder that counts signed for, of this order, and no more.
 
-    def _fetch(self, answer: Answer, paths: list[str], folder: Path) -> None:
-        for path in paths:
-            named = answer.files[path]
-            if self.put.size(named.sha256) != named.size:
-                raise MalformedError("bad-answer", "A builder's answer has files of other sizes.")
-            copy_out(self.put, named.sha256, folder / path)
+        Raises:
+            RefusedError: nobody who counts signed it, or it is of another order, or damaged.
+            MalformedError: it is no result, or lacks what it names.
+            NotFoundError: a file is not where it is said to be.
+        """
+        self._bring(answer, RESULT, dsse.LARGEST_ENVELOPE, folder)
+        signed = result_rules.read_result(disk.read(folder / RESULT))
+        with self.hub.reading() as connection:
+            machine = result_rules.machine_of(signed, Repository(connection).sound_fleet())
+        said = result_rules.judge(signed, machine, [order], self.hub.now()).said
+        for digest in said.evidence[: MOST_EVIDENCE + 1]:
+            self._bring(answer, evidence_file(digest), dsse.LARGEST_ENVELOPE, folder)
+        for file in said.files:
+            self._bring(answer, f"{VARIANT}/{file.path}", file.size, folder)
+        if CHECK_ROWS in answer.files:
+            self._bring(answer, CHECK_ROWS, LARGEST, folder)
+
+    def _bring(self, answer: Answer, path: str, most: int, folder: Path) -> None:
+        named = answer.files.get(path)
+        if named is None or named.size > most or self.put.size(named.sha256) != named.size:
+            raise MalformedError(
+                "bad-answer",
+                f"A builder's answer lacks {path}, or has another one.",
+                subject=path,
+                next_step="Nothing has to be done: other answers are waited for.",
+            )
+        copy_out(self.put, named.sha256, folder / path)
 
     def _done(self, order: WorkOrder) -> None:
         """Nobody needs to be asked any more."""

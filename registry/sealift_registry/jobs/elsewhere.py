@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import ClassVar, Literal
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from sealift_registry.jobs import tables
 from sealift_signing import shape
@@ -21,8 +21,10 @@ from sealift_signing.vocabulary import Count, MediumPath, Moment, Name, Sha256
 
 WAITS = "waits-for-builder"
 """The code of what is no fault: nobody has built it yet."""
-MOST_FILES = 10_000
-"""Of an answer."""
+LARGEST_ANSWER = 4 * 1024 * 1024
+"""Bytes that say which files there are."""
+AT_ONCE = 100
+"""Answers to one order that are looked at in one go."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +130,19 @@ def is_answered(connection: Connection, order: str, machine: str | None = None) 
 
 
 def answers(connection: Connection, order: str) -> Iterator[tuple[str, Answer | SealiftError]]:
-    """What was answered to an order, by its row's key; or why that is no answer to it."""
+    """What was answered to an order, by its row's key; or why that is no answer to it.
+
+    The first of them, where somebody adds very many.
+    """
     t = tables.build_result
-    query = select(t.c.digest, t.c.files).where(t.c.build_order == order)
-    for row in connection.execute(query.order_by(t.c.made, t.c.digest)).all():
+    size = func.length(t.c.files)
+    query = select(t.c.digest, size.label("size")).where(t.c.build_order == order)
+    for row in connection.execute(query.order_by(t.c.made, t.c.digest).limit(AT_ONCE)).all():
         try:
-            yield row.digest, _read(bytes(row.files), order)
+            if row.size > LARGEST_ANSWER:
+                raise _no_answer()
+            files = select(t.c.files).where(t.c.digest == row.digest)
+            yield row.digest, _read(bytes(connection.execute(files).scalar_one()), order)
         except SealiftError as bad:
             yield row.digest, bad
 
@@ -156,6 +165,12 @@ def waits(hardware_target: str, order: str) -> FailedError:
 
 def _read(data: bytes, order: str) -> Answer:
     found = shape.read(Answer, data, what="a builder's answer")
-    if found.order != order or len(found.files) > MOST_FILES:
-        raise MalformedError("bad-answer", "A builder's answer is of another order, or too large.")
+    if found.order != order:
+        raise _no_answer()
     return found
+
+
+def _no_answer() -> MalformedError:
+    return MalformedError(
+        "bad-answer", "What lies there as a builder's answer is of another order, or too large."
+    )
