@@ -9,12 +9,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 import psycopg
 import pytest
 from securesystemslib.signer import Signer
+from sqlalchemy import select
 
 from sealift_migrations import postgres_session
 from sealift_registry import builder_desk, builder_keys
@@ -22,7 +24,8 @@ from sealift_registry.builder_desk import Desk
 from sealift_registry.catalog import storing
 from sealift_registry.conversion import building, work_order
 from sealift_registry.conversion.build_result import RESULT, BuildResult, Refusal
-from sealift_registry.jobs import elsewhere, setbacks
+from sealift_registry.gc import old_jobs
+from sealift_registry.jobs import elsewhere, setbacks, tables
 from sealift_registry.jobs.elsewhere import Answer, AnsweredFile
 from sealift_registry.storage import postgres_check
 from sealift_registry.storage.builder_database import BuilderDatabase
@@ -468,6 +471,19 @@ def test_g3_219_nobody_is_asked_for_what_was_cancelled(play: Play) -> None:
     assert len(play.asked()) == 1
     sealift(play, "job", "cancel", "J-000001", *home)
     assert play.asked() == []
+
+
+def test_g3_219_gc_forgets_what_nobody_waits_for_any_more(play: Play) -> None:
+    ask(play)
+    with play.desk() as desk:
+        desk.run(once=True)
+    hub = play.acme.app.hub
+    old_jobs.forget_orders(hub, hub.now() - timedelta(days=1))
+    assert len(answered(play)) == 1
+    old_jobs.forget_orders(hub, hub.now() + timedelta(days=1))
+    with hub.reading() as connection:
+        assert connection.execute(select(tables.build_order)).first() is None
+        assert connection.execute(select(tables.build_result)).first() is None
 
 
 def test_g3_220_a_fleet_administrator_enters_a_builder_and_takes_it_out(

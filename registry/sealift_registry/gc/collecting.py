@@ -25,7 +25,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -164,6 +164,7 @@ def collect(hub: Hub, actor: str, begin_phase: BeginPhase) -> Found:
         removal.settle()
         step("settled")
         old_jobs.forget(hub, work.old)
+        old_jobs.forget_orders(hub, _long_ago(hub))
         step("forgotten")
         if begun:
             removed = _said(found.removed, found.removed_discarded, found.jobs)
@@ -229,14 +230,17 @@ def _alone(hub: Hub) -> Iterator[_Alone]:
             claim.let_go()
 
 
+def _long_ago(hub: Hub) -> datetime:
+    return hub.now() - timedelta(days=hub.home.settings.retention.job_days)
+
+
 def _look(hub: Hub, begin_phase: BeginPhase) -> _Work:
     begin_phase("check", 0)
     _check_log(hub)
     with hub.reading() as connection:
         _check_rows(connection)
         named = marking.mark(hub, connection)
-        before = hub.now() - timedelta(days=hub.home.settings.retention.job_days)
-        old = old_jobs.ended_before(connection, before)
+        old = old_jobs.ended_before(connection, _long_ago(hub))
         wanted = old_jobs.wanted(connection)
         relied = blob_claims.relied_on(hub.database, connection, wanted)
     marks = marking.finish(hub, named)

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select
 
-from sealift_registry.jobs import tables
+from sealift_registry.jobs import elsewhere, tables
 from sealift_registry.jobs.job import JobEnd
 from sealift_registry.storage.queries import all_rows, in_parts
 from sealift_registry.trust.hub import Hub
 from sealift_signing import shape
 from sealift_signing.errors import SealiftError
-from sealift_signing.vocabulary import instant
+from sealift_signing.vocabulary import instant, moment
 
 _WAITS = tables.job.c.number.not_in(select(tables.job_end.c.job))
 
@@ -43,6 +43,12 @@ def forget(hub: Hub, numbers: Sequence[int]) -> None:
         with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
             for column in (*of_job, tables.job.c.number):
                 connection.execute(delete(column.table).where(column.in_(part)))
+
+
+def forget_orders(hub: Hub, before: datetime) -> None:
+    """Remove what builders were asked for before a time: whoever still waits for it asks anew."""
+    with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
+        elsewhere.forget(connection, moment(before))
 
 
 def orders(connection: Connection) -> list[bytes]:

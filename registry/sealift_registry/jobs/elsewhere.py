@@ -153,6 +153,13 @@ def remove(connection: Connection, digest: str) -> None:
     connection.execute(delete(t).where(t.c.digest == digest))
 
 
+def forget(connection: Connection, before: str) -> None:
+    """Remove orders that were placed before that moment, and answers to orders that are gone."""
+    o, r = tables.build_order, tables.build_result
+    connection.execute(delete(o).where(o.c.made < before))
+    connection.execute(delete(r).where(r.c.build_order.not_in(select(o.c.digest))))
+
+
 def waits(hardware_target: str, order: str) -> FailedError:
     """What is raised where nobody has built it yet."""
     return FailedError(
