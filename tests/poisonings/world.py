@@ -220,16 +220,13 @@ class World:
         goldens = hub.home.blobs.put_bytes(GOLDENS).sha256
         made, source = moment(self.now), f"source {number}".encode()
         version = Version(ref, source, sha256(source).hexdigest(), "file", "onnx", made)
-        forms = [(form, self._files(ref, form)) for form in ("source", TARGET)]
+        manifests = {form: self._files(ref, form) for form in ("source", TARGET)}
 
         def action(connection: Connection) -> tuple[Entry, None]:
             recording.add_version(connection, version, f"identity {number}")
             recording.add_goldens(connection, ref, goldens, made)
             recording.add_aliases(connection, ref, [f"v{number}"], made)
-            for form, manifest in forms:
-                path = ref.path(form)
-                recording.add_artifact(connection, ArtifactRow(path, manifest, None, made))
-                self._vouch(connection, path, manifest)
+            self._add(connection, ref.path("source"), manifests["source"], made)
             said: dict[str, Json] = {
                 "version": str(ref),
                 "source": version.source_version,
@@ -239,7 +236,18 @@ class World:
             }
             return hub.entry("version.ingested", "tester", said, {"model": str(ref.of)}), None
 
+        def build(connection: Connection) -> tuple[Entry, None]:
+            path = ref.path(TARGET)
+            self._add(connection, path, manifests[TARGET], made)
+            said: dict[str, Json] = {"artifact": str(path), "sha256": manifests[TARGET]}
+            return hub.entry("variant.built", "tester", said, {"model": str(ref.of)}), None
+
         hub.commit(action)
+        hub.commit(build)
+
+    def _add(self, connection: Connection, path: CatalogPath, manifest: str, made: str) -> None:
+        recording.add_artifact(connection, ArtifactRow(path, manifest, None, made))
+        self._vouch(connection, path, manifest)
 
     def versions(self) -> list[int]:
         """The numbers of the model's versions; nobody asked for the newest yet."""

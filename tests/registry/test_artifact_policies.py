@@ -22,6 +22,7 @@ from sealift_registry.trust.hub_drafts import draft
 from sealift_registry.trust.repository import Repository
 from sealift_signing import features, gate
 from sealift_signing.approvals import REQUEST, approve
+from sealift_signing.canonical import Json
 from sealift_signing.policy import Policy
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
@@ -114,7 +115,12 @@ def as_it_is(acme: Acme) -> None:
         known, signer = Repository(connection).organisation(), hub.online.signer("scanner")
         body = findings.sign(found, known, path, row.sha256, signer, now)
         recording.add_evidence(connection, body, path)
-        return hub.entry("variant.built", "hub", {}, {}), None
+        data: dict[str, Json] = {
+            "artifact": str(path),
+            "sha256": row.sha256,
+            "evidence": {"scan": sha256(body).hexdigest()},
+        }
+        return hub.entry("variant.built", "hub", data, {"model": path.full_model}), None
 
     hub.commit(action)
 
