@@ -13,6 +13,7 @@ from sealift_registry.conversion import hardware
 from sealift_registry.delivery import derived_rows
 from sealift_registry.trust.founding import open_hub
 from sealift_registry.trust.hub import Hub
+from sealift_signing.drawing import word
 from sealift_signing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +83,14 @@ class App:
                 subject="builders.hardware_targets",
                 next_step="Set them, or leave builders.hardware_targets empty; see "
                 "docs/how-to/build-on-another-machine.md",
+            )
+        for name in sorted(builders.build - self.hardware_targets.keys()):
+            raise UsageError(
+                "builders-unknown-target",
+                f"builders.hardware_targets names {word(name)}, and there is no such hardware "
+                "target.",
+                subject=name,
+                next_step=f"There are: {', '.join(sorted(self.hardware_targets))}.",
             )
         from sealift_registry.conversion.inbox import Inbox
         from sealift_registry.storage.s3_address import s3_address

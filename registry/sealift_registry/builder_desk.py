@@ -22,16 +22,19 @@ from sealift_registry.jobs import elsewhere
 from sealift_registry.jobs.elsewhere import Answer, AnsweredFile, Ordered
 from sealift_registry.storage import workspace
 from sealift_registry.storage.builder_database import BuilderDatabase
-from sealift_registry.trust.online_keys import VARIABLE
+from sealift_registry.trust.online_keys import VARIABLE, OnlineKeys
 from sealift_registry.workers import runner
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.runner import GIB, Worker, WorkerLimits
 from sealift_signing import events
-from sealift_signing.errors import FailedError, SealiftError
+from sealift_signing.acts.builders import keys_of
+from sealift_signing.errors import FailedError, NotFoundError, SealiftError
 from sealift_signing.vocabulary import moment
 from sealift_sync.blobs import BlobStore
 
 HOUR = 60 * 60
+NOTHING = "0" * 64
+"""The digest of no blob that there is."""
 LOOK = 5.0
 """Seconds between two looks for work."""
 PUT_OFF = 300.0
@@ -90,6 +93,26 @@ class Desk:
     progress: Progress = lambda _subject, _done, _total: None
     put_off: dict[str, float] = field(default_factory=dict)
     stops: bool = False
+
+    def check(self, organisation: str = "") -> None:
+        """Check that it could work: its keys, its role, and both places, before anybody waits.
+
+        Raises:
+            NotFoundError: it has no keys yet.
+            RefusedError: its role is another's.
+            FailedError: something cannot be reached.
+        """
+        if not all(OnlineKeys(self.keys, {}).has_public(one) for one in keys_of("")):
+            raise NotFoundError(
+                "no-builder-keys",
+                f"There are no keys of a builder in {self.keys}.",
+                subject=str(self.keys),
+                next_step="Make them: sealift builder keys --settings FILE",
+            )
+        self.database.check_role()
+        self._orders()
+        for store in (self.inputs, self.inbox(organisation)):
+            store.has(NOTHING)
 
     def close(self) -> None:
         """Let go of the database's connections."""
@@ -165,7 +188,16 @@ class Desk:
             inputs, result = folder / "order", folder / "result"
             for one in (inputs, result):
                 one.mkdir()
-            work_order.write_order(order, self.inputs, inputs)
+            try:
+                work_order.write_order(order, self.inputs, inputs)
+            except NotFoundError as bad:
+                raise FailedError(
+                    "no-input",
+                    f"{bad.what} The order for {order.artifact} names it.",
+                    subject=bad.subject,
+                    next_step="Check that blobs.url in the builder's settings is the hub's own; "
+                    "else see at the hub what it lost: sealift blobs fsck",
+                ) from bad
             asked = {"order": inputs, "result": result, "keys": self.keys, "name": self.name}
             request = {name: str(one) for name, one in asked.items()}
             runner.ask(BUILD, "build", request, self.progress, work=folder)

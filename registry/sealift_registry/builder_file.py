@@ -52,6 +52,7 @@ def read(path: Path) -> BuilderFile:
         UsageError: it says something else than it must.
         FailedError: it cannot be read.
     """
+    path = path.absolute()  # its processes work in other folders
     try:
         given = tomllib.loads(disk.read(path).decode())
     except OSError as bad:
@@ -62,7 +63,7 @@ def read(path: Path) -> BuilderFile:
             next_step="Name the builder's settings: --settings FILE",
         ) from bad
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as bad:
-        raise _wrong(path, "it is no TOML") from bad
+        raise _wrong(path, f"it is no TOML ({bad})") from bad
     unknown = set(given) - set(_SECTIONS)
     if unknown:
         raise _wrong(path, f"nothing is called {word(min(unknown))}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sealift_registry.catalog.reference import ModelRef, VersionRef
 from sealift_registry.intake.dvc_source import DvcSource
+from sealift_registry.intake.incoming_folder import check_name
 from sealift_registry.intake.ingest import check_team
 from sealift_registry.intake.later import check_there, dvc_later, mlflow_later
 from sealift_registry.intake.mlflow_source import MlflowSource
@@ -241,6 +242,8 @@ def _spelled_out(asked: IngestArguments) -> tuple[IngestArguments, bool]:
         asked = replace(asked, dvc=dvc)
     if asked.onnx is not None:
         asked, here = replace(asked, onnx=_absolute(asked.onnx)), True
+        if Path(str(asked.onnx)).is_file():
+            check_name(Path(str(asked.onnx)).name)  # which whoever does it would find wrong
     if asked.goldens is not None:
         asked, here = replace(asked, goldens=_absolute(asked.goldens)), True
     return asked, here

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -25,12 +28,14 @@ from sealift_registry.catalog import storing
 from sealift_registry.conversion import building, work_order
 from sealift_registry.conversion.build_result import RESULT, BuildResult, Refusal
 from sealift_registry.gc import old_jobs
-from sealift_registry.jobs import elsewhere, setbacks, tables
+from sealift_registry.jobs import elsewhere, records, setbacks, tables
 from sealift_registry.jobs.elsewhere import Answer, AnsweredFile
+from sealift_registry.kinds import ConvertArguments, convert_wanted
 from sealift_registry.storage import postgres_check
 from sealift_registry.storage.builder_database import BuilderDatabase
 from sealift_registry.storage.builder_settings import BuilderSettings
 from sealift_registry.storage.home import BlobSettings, DatabaseSettings
+from sealift_registry.storage.host import Host
 from sealift_registry.storage.postgres_roles import Roles, steps
 from sealift_registry.storage.postgresql import PostgresDatabase
 from sealift_registry.storage.s3_address import s3_address
@@ -66,6 +71,8 @@ pytestmark = pytest.mark.socket
 
 SHOP, ROLE = "shop-2", "sealift_builder"
 MADE = "2026-01-01T00:00:00.000000Z"
+ASKED = ConvertArguments(f"{MODEL}/1", TARGET)
+PATIENCE = 60.0
 PURPOSES: Mapping[Literal["builder", "scanner"], str] = {
     "builder": SHOP,
     "scanner": f"{SHOP}-scanner",
@@ -223,8 +230,13 @@ def test_g3_212_the_command_does_the_same_in_a_process_of_its_own(play: Play) ->
     file = play.folder / "builder.toml"
     file.write_text(settings_of(play))
     line = [str(Path(sys.executable).with_name("sealift")), "builder", "run", "--once"]
+    # As the page has it: in the folder of the file, which names its own folders.
     found = subprocess.run(
-        [*line, "--settings", str(file)], check=False, capture_output=True, text=True
+        [*line, "--settings", file.name],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=play.folder,
     )
     assert found.returncode == 0, found.stderr
     assert f"catalog/vision/tiny/1/{TARGET} answered" in found.stdout
@@ -399,6 +411,114 @@ def test_g3_216_that_no_variant_comes_of_it_is_told_as_the_builders_word(play: P
     assert play.asked() == []
 
 
+def test_g3_231_a_refusal_that_was_taken_in_is_no_answer_again(play: Play) -> None:
+    """Whoever has the old result puts it there once more, dated before all others."""
+    ask(play)
+    signer = OnlineKeys(play.folder / "keys", {}).signer("builder")
+    older = refused_by(play, signer)
+    forge(play, {RESULT: older})
+    with pytest.raises(RefusedError, match="shop-2 built no variant"):
+        play.acme.convert()
+    ask(play)
+    with play.desk() as desk:
+        desk.run(once=True)
+    forge(play, {RESULT: older})
+    assert len(answered(play)) == 2
+    assert play.acme.convert().new
+
+
+def test_g3_232_an_answer_that_cannot_be_read_hides_no_other(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(play)
+    forge(play, {RESULT: b"not to be read"})
+    with play.desk() as desk:
+        desk.run(once=True)
+    genuine = S3Blobs.size
+    bad = sha256(b"not to be read").hexdigest()
+
+    def size(self: S3Blobs, digest: str) -> int:
+        if digest == bad:
+            raise FailedError("blobs-failed", "It answered InvalidArgument.", next_step="Ask it.")
+        return genuine(self, digest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(S3Blobs, "size", size)
+        assert play.acme.convert().new
+
+
+def test_g3_233_of_two_who_wait_for_one_order_both_are_answered(play: Play) -> None:
+    with (
+        play.acme.another() as other,
+        ThreadPoolExecutor(2) as hands,
+        play.desk() as desk,
+    ):
+        waiting = [hands.submit(one.convert) for one in (play.acme, other)]
+        until(play.asked)
+        desk.run(once=True)
+        built = [one.result(PATIENCE) for one in waiting]
+    assert len({one.artifact.sha256 for one in built}) == 1
+    assert play.acme.types().count("variant.built") == 1
+    assert play.asked() == []
+
+
+def test_g3_234_an_attempt_that_may_record_nothing_leaves_the_answer(play: Play) -> None:
+    hub = play.acme.app.hub
+    job = records.ask(hub, convert_wanted(play.acme.app, ASKED), "dora")
+    late = records.begin(hub, job.number, "w", Host("0" * 32, "here"))
+    app = replace(play.acme.app, hub=records.at_work(hub, late))
+    with pytest.raises(FailedError):
+        converted(app, version(1), TARGET)
+    with play.desk() as desk:
+        desk.run(once=True)
+    newer = records.begin(hub, job.number, "w", Host("0" * 32, "here"))
+    with pytest.raises(records.SupersededError):
+        converted(app, version(1), TARGET)
+    assert len(answered(play)) == 1
+    again = replace(play.acme.app, hub=records.at_work(hub, newer))
+    assert converted(again, version(1), TARGET).new
+
+
+def test_g3_235_whoever_ends_waiting_has_nobody_asked_any_more(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_seconds: float) -> None:
+        assert len(play.asked()) == 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sealift_registry.conversion.building.time.sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        play.acme.convert()
+    assert play.asked() == []
+
+
+def test_g3_236_a_late_answer_is_not_added(play: Play) -> None:
+    ask(play)
+    (ordered,) = play.asked()
+    with play.desk() as desk:
+
+        def withdrawn(_order: object) -> None:
+            with play.acme.app.hub.database.writing() as connection, connection.begin():
+                elsewhere.withdraw(connection, ordered.digest)
+
+        desk.begun = withdrawn
+        desk.run(once=True)
+    with play.acme.app.hub.reading() as connection:
+        assert not elsewhere.is_answered(connection, ordered.digest)
+
+
+def test_g3_237_what_lost_its_source_meanwhile_is_not_built(play: Play) -> None:
+    ask(play)
+    with play.desk() as desk:
+        desk.run(once=True)
+    home = ("--home", play.acme.root)
+    sealift(play, "discard", f"{MODEL}/1", "--reason", "mistaken", "--yes", *home)
+    with pytest.raises(RefusedError) as caught:
+        play.acme.convert()
+    assert caught.value.code == "discarded"
+    assert "variant.built" not in play.acme.types()
+
+
 def test_g3_217_another_order_for_the_same_variant_takes_its_place(play: Play) -> None:
     ask(play)
     (before,) = play.asked()
@@ -498,6 +618,9 @@ def test_g3_220_a_fleet_administrator_enters_a_builder_and_takes_it_out(
     assert cli("builder", "keys", "--settings", file)[1] == first, "shown again as they are"
     cards = [folder / "keys" / f"{one}.card" for one in ("shop-3", "shop-3-scanner")]
     key = play.acme.folder / "offline" / "fleet-1.pem"
+    code, said, told = cli("builder", "add", *reversed(cards), "--at-hub", "--key", key)
+    assert code == 2
+    assert "scanner" in told
     code, said, told = cli("builder", "add", *cards, "--at-hub", "--key", key)
     assert code == 0, told
     assert "The builder shop-3 may build now." in said
@@ -515,6 +638,78 @@ def test_g3_220_a_fleet_administrator_enters_a_builder_and_takes_it_out(
     assert answered(play) == [], "what it built counts no more"
     assert cli("builder", "remove", "hub-builder", *gone)[0] == 1
     assert cli("builder", "remove", "nobody", *gone)[0] == 3
+
+
+@pytest.mark.parametrize(
+    "before, after, code, told",
+    [
+        ('keys = "keys"', 'keys = "none"', 3, "sealift builder keys"),
+        (f"//{ROLE}@", f"//{Roles().application}@", 1, "sealift db init --builder"),
+        (f"//{ROLE}@", "//nobody@", 4, "nobody"),
+        ("/hub", "-not-there/hub", 4, "-not-there"),
+        ("/inbox", "-not-there/inbox", 4, "-not-there"),
+    ],
+    ids=["keys", "role", "login", "blobs", "inbox"],
+)
+def test_g3_223_what_a_builder_lacks_is_said_before_it_waits(
+    play: Play, capsys: Capsys, before: str, after: str, code: int, told: str
+) -> None:
+    file = play.folder / "builder.toml"
+    said = settings_of(play)
+    assert before in said
+    file.write_text(said.replace(before, after))
+    found = Cli(play.acme, capsys)("builder", "run", "--once", "--settings", file)
+    assert found[0] == code, found
+    assert told in found[2]
+    assert "Builds as" not in found[1]
+
+
+def test_g3_224_that_nothing_could_be_built_is_no_success(play: Play, capsys: Capsys) -> None:
+    ask(play)
+    file = play.folder / "builder.toml"
+    file.write_text(settings_of(play).replace("/hub", "/another"))
+    code, said, told = Cli(play.acme, capsys)("builder", "run", "--once", "--settings", file)
+    assert code == 4
+    assert "put off" in said
+    assert "blobs.url" in said
+    assert "1 order could not be built here" in told
+    assert len(play.asked()) == 1
+
+
+def test_g3_225_the_same_asked_for_twice_is_one_job(play: Play, capsys: Capsys) -> None:
+    cli = Cli(play.acme, capsys)
+    words = ("convert", f"{MODEL}/1", "--for", TARGET, "--detach")
+    assert "J-000001 waits" in cli(*words)[1]
+    said = cli(*words)[1]
+    assert "asked for the same, and it has not ended" in said
+    assert "J-000001 waits" in said
+    assert json.loads(cli(*words, "--json")[1])["jobs"][0]["new"] is False
+    assert cli("job", "cancel", "J-1")[0] == 0
+    assert "J-000002 waits" in cli(*words)[1]
+
+
+def test_g3_226_a_job_whose_answer_another_took_in_goes_on_at_once(play: Play) -> None:
+    wanted = convert_wanted(play.acme.app, ConvertArguments(f"{MODEL}/1", TARGET))
+    for _ in range(2):
+        records.ask(play.acme.app.hub, wanted, "dora")
+    home = ("--home", play.acme.root)
+    sealift(play, "worker", "--once", *home)
+    with play.desk() as desk:
+        desk.run(once=True)
+    sealift(play, "worker", "--once", *home)
+    sealift(play, "worker", "--once", *home)
+    with play.acme.app.hub.reading() as connection:
+        ends = [records.end(connection, number) for number in (1, 2)]
+    assert [one and one.outcome for one in ends] == ["done", "done"]
+
+
+def test_g3_227_hardware_targets_that_there_are_not_are_named(play: Play, capsys: Capsys) -> None:
+    play.acme.close()
+    settings = play.acme.root / "settings.toml"
+    settings.write_text(settings.read_text().replace(f'"{TARGET}"', '"cpu_x86"'))
+    code, _, told = Cli(play.acme, capsys)("convert", f"{MODEL}/1", "--for", TARGET)
+    assert code == 2
+    assert "cpu_x86" in told
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,6 @@ def test_g3_89_ctrl_c_leaves_the_job_and_says_so(acme: Acme, hub: Hub, place: Wo
     process.send_signal(signal.SIGINT)
     said = process.communicate()[1]
     assert process.returncode == 130
-    assert "The job goes on. See it again with: sealift job watch J-1" in said
+    assert "J-1 stays as it is. See it again with: sealift job watch J-1" in said
     with hub.reading() as connection:
         assert records.end(connection, 1) is None

@@ -15,6 +15,8 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_registry.cli.signing import Signing, carry_out, set_aside_versions, signing_options
 from sealift_signing.drawing import drawn, pasted, word
+from sealift_signing.errors import FailedError, SealiftError, UsageError
+from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,9 +76,18 @@ def builder_add(session: Session, *, card: str, scanner: str, how: Signing) -> N
     and vouches for counts as what the hub does itself.
     """
     from sealift_registry.trust import builders
+    from sealift_signing.acts.builders import keys_of
 
     cards = read_cards([card, scanner])
-    name = cards[0][0]
+    name, other = (who for who, _ in cards)
+    if other != keys_of(name)["scanner"]:
+        raise UsageError(
+            "builder-cards",
+            f"The cards of {word(name)} and {word(other)} are not those of one builder.",
+            subject=other,
+            next_step="Give the card that is called like the builder, and then that of its "
+            "scanner, whose name ends with -scanner.",
+        )
     wanted = builders.added(name, cards, set_aside_versions(how.over))
     done = carry_out(session, wanted, how, [card, scanner])
     if done is not None:
@@ -122,11 +133,21 @@ def builder_run(session: Session, *, file: str, once: bool) -> None:
     database = BuilderDatabase(said.database)
     with closing(_desk(session, said, database)) as desk:
         for_whom = ", ".join(map(word, said.hardware_targets))
+        with _at_the_hub():
+            desk.check()
         data = {"event": "ready", "name": said.name, "targets": list(said.hardware_targets)}
         line = f"Builds as {word(said.name)} for {for_whom}, as {database.where} asks."
         session.terminal.answer("builder-run", data, line)
         with _ended_by_sigterm():
             desk.run(once=once)
+        if desk.put_off:
+            raise FailedError(
+                "orders-put-off",
+                f"{counted(len(desk.put_off), 'order')} could not be built here.",
+                subject=said.name,
+                next_step="What was wrong with each stands above; it is tried again by whoever "
+                "runs next.",
+            )
 
 
 def _desk(session: Session, said: BuilderFile, database: BuilderDatabase) -> Desk:
@@ -172,6 +193,20 @@ def _tell(session: Session, happened: Happened) -> None:
         lines = [f"{artifact} put off: {drawn(bad.what)}"]
         lines += [f"  Next: {drawn(bad.advice)}"] if bad.advice else []
     session.terminal.answer("builder-run", data, lines)
+
+
+@contextmanager
+def _at_the_hub() -> Iterator[None]:
+    """Have an error of a role that may not yet say what gives it that."""
+    try:
+        yield
+    except SealiftError as bad:
+        if bad.code in {"database-not-allowed", "database-no-table"}:
+            bad.next_step = (
+                "Have whoever may change the hub's tables run, which gives builders their part: "
+                "sealift db upgrade"
+            )
+        raise
 
 
 @contextmanager

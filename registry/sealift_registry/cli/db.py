@@ -136,7 +136,9 @@ def db_upgrade(session: Session, *, url: str | None) -> None:
             with postgres_session.migrating(database.engine):
                 pass  # it grants
         jobs, left_out = _upgrade_jobs(database)
-    words = f"is at step {after} already" if before == after else f"is at step {after} now"
+    words = f"is at step {after} now"
+    if before == after:
+        words = f"is at step {after} already, and each role has its privileges"
     line = f"{database.where} {words}" + (f", from {before}." if before not in {"", after} else ".")
     data = {"database": database.where, "from": before or None, "to": after, "jobs": jobs}
     session.terminal.answer("db-upgrade", data, [line, *left_out])

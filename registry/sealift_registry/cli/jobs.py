@@ -148,7 +148,10 @@ def job_watch(session: Session, *, name: str) -> None:
                 watching.tell(view)
                 sleep(LOOK)
     except KeyboardInterrupt as stop:
-        stop.add_note(f"The job goes on. See it again with: sealift job watch {pasted([name])}")
+        stop.add_note(
+            f"Only the watching: {name} stays as it is. See it again with: "
+            f"sealift job watch {pasted([name])}"
+        )
         raise
     _end_as(session, view)
 

@@ -16,7 +16,9 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog import recording, restoring
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog
+from sealift_registry.catalog.discards import check_there
 from sealift_registry.catalog.logged import BUILT, RESTORED
+from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import store_manifest, store_opened
 from sealift_registry.conversion import result_rules
 from sealift_registry.conversion.build_result import (
@@ -44,7 +46,7 @@ from sealift_signing.drawing import drawn
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import CatalogPath, moment
+from sealift_signing.vocabulary import SOURCE, CatalogPath, moment
 from sealift_sync.artifact import LARGEST_MANIFEST, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle.medium import Medium
@@ -78,8 +80,20 @@ class Accepted:
     theirs: bool = False
 
 
+class NoVariantError(RefusedError):
+    """Another machine built none: it is in the log now."""
+
+
+class KnownResultError(RefusedError):
+    """Another machine built none: that is in the log already, and the result adds nothing."""
+
+
 class _KnownRefusalError(Exception):
-    """This very result is in the log already."""
+    """This very result is in the log already; or that it was so, by this very job."""
+
+    def __init__(self, *, ours: bool) -> None:
+        super().__init__()
+        self.ours = ours
 
 
 class _BuiltMeanwhileError(Exception):
@@ -114,10 +128,12 @@ def accept(hub: Hub, folder: Path, orders: Orders, actor: str, *, carried: bool 
         machine, why = judged.machine.name, judged.said.refusal
         bad = why.as_told_by(machine, judged.said.artifact) if carried else why.error()
         is_new = taking.refused(judged, bad)
-        if is_new or not carried:
+        if not carried:
             raise bad
+        if is_new:
+            raise NoVariantError(bad.code, bad.what, subject=bad.subject, next_step=bad.next_step)
         known = f"{bad.what} This result was taken in before, and adds nothing."
-        raise RefusedError(bad.code, known, subject=bad.subject, next_step=bad.next_step)
+        raise KnownResultError(bad.code, known, subject=bad.subject, next_step=bad.next_step)
     done = taking.taken(judged)
     if not carried:
         return done
@@ -164,7 +180,7 @@ class _Taking:
         return tuple(ModelFile(one.path, one.size, one.sha256) for one in manifest.files)
 
     def refused(self, judged: Judged, bad: RefusedError) -> bool:
-        """Log a result of no variant; False where it says nothing new.
+        """Log a result of no variant; False where it says nothing new to whoever asked.
 
         One that is replayed adds nothing; nor does one of an order to build what was built since,
         which is refused itself.
@@ -177,13 +193,13 @@ class _Taking:
                 raise _overtaken(judged)
             again = said_before(self.hub, connection, (REFUSED,), lambda said: data == said)
             if again is not None or is_known(connection, digest):
-                raise _KnownRefusalError
+                raise _KnownRefusalError(ours=again is not None)
             return self.entry(REFUSED, self.actor, judged, data, {RESULT_TERM: digest}), None
 
         try:
             self.hub.commit(action)
-        except _KnownRefusalError:
-            return False
+        except _KnownRefusalError as known:
+            return known.ours
         return True
 
     def taken(self, judged: Judged) -> Accepted:
@@ -259,6 +275,8 @@ class _Taking:
             gone = Catalog(connection).artifact(path)
             if gone is not None:
                 return self._restored(connection, judged, gone, adopt), gone
+            ref = VersionRef(path.team, path.model, path.version)
+            check_there(Catalog(connection).discards(ref), ref.path(SOURCE))
             adopt()
             made = moment(self.hub.now())
             row = ArtifactRow(path, str(said.manifest), shape.write(recipe), made)

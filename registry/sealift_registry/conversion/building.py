@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version as package_version
@@ -46,7 +47,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.signed_log import Data
 from sealift_signing import canonical, disk, shape, statements
 from sealift_signing.canonical import Json
-from sealift_signing.errors import NotFoundError
+from sealift_signing.errors import NotFoundError, SealiftError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import SOURCE, CatalogPath
@@ -145,16 +146,12 @@ class Builder:
         """
         self._hub.home.sweep()
         target = self._hardware_target(hardware_target)
-        with self._hub.reading() as connection:
-            readiness.check(self._hub, connection)  # before minutes of work
-        plan = self._planned(ref, target)
-        lacking = self._lacking(plan, target)
-        if plan.existing is not None and plan.measured and lacking is not None:
-            return self._there(plan, plan.existing, lacking)
-        order = self._order(plan, target)
         if self._inbox is not None and self.is_elsewhere(target.id):
-            return self._taken(self._from_elsewhere(self._inbox, order, actor, steps))
-        machine = self._machine()
+            return self._from_elsewhere(self._inbox, ref, target, actor, steps)
+        planned = self._to_build(ref, target)
+        if isinstance(planned, Built):
+            return planned
+        order, machine = planned, self._machine()
 
         def build(into: Path) -> Made:
             run(order, self._hub.home.blobs, into, machine, steps.progress)
@@ -164,27 +161,54 @@ class Builder:
         # No step of its own: what is recorded of it is in the hub's rows, and is found there.
         return self._taken(accept(self._hub, result, lambda _: [order], actor, carried=False))
 
+    def _to_build(self, ref: VersionRef, target: HardwareTarget) -> WorkOrder | Built:
+        """What is to be built by now; or the variant, where nothing is."""
+        with self._hub.reading() as connection:
+            readiness.check(self._hub, connection)  # before minutes of work
+        plan = self._planned(ref, target)
+        lacking = self._lacking(plan, target)
+        if plan.existing is not None and plan.measured and lacking is not None:
+            return self._there(plan, plan.existing, lacking)
+        return self._order(plan, target)
+
     def is_elsewhere(self, hardware_target: str) -> bool:
         """Whether builders on other machines build its variants."""
         return hardware_target in self._elsewhere
 
-    def _from_elsewhere(self, inbox: Inbox, order: WorkOrder, actor: str, steps: Steps) -> Accepted:
-        """What a builder on another machine made of an order.
+    def _from_elsewhere(
+        self, inbox: Inbox, ref: VersionRef, target: HardwareTarget, actor: str, steps: Steps
+    ) -> Built:
+        """What a builder on another machine made of it.
 
-        A person waits for it; a job is put off until there is an answer, and takes no worker's time
-        until then.
+        A person waits for it; a job is put off until there is an answer. What is to be built is
+        asked each time: somebody else may have taken in the answer, or have given other goldens.
 
         Raises:
             FailedError: nobody answered yet.
             RefusedError: as `accept`.
         """
-        inbox.place(order)
-        while (accepted := inbox.take_in(order, actor)) is None:
+        while isinstance(found := self._asked(inbox, ref, target, actor), WorkOrder):
             if self._hub.job:
-                raise elsewhere.waits(order.hardware_target.id, order.digest())
-            steps.progress(f"a builder for {order.hardware_target.id}", 0, 0)
-            time.sleep(LOOK)
-        return accepted
+                raise elsewhere.waits(target.id, found.digest())
+            try:
+                steps.progress(f"a builder for {target.id}", 0, 0)
+                time.sleep(LOOK)
+            except BaseException:
+                with suppress(SealiftError):  # nobody waits for it here any more
+                    inbox.withdraw(found)
+                raise
+        return found
+
+    def _asked(
+        self, inbox: Inbox, ref: VersionRef, target: HardwareTarget, actor: str
+    ) -> Built | WorkOrder:
+        """The variant, where it is there or somebody answered; else what builders are asked for."""
+        planned = self._to_build(ref, target)
+        if isinstance(planned, Built):
+            return planned
+        inbox.place(planned)
+        accepted = inbox.take_in(planned, actor)
+        return planned if accepted is None else self._taken(accepted)
 
     def _made_of(self, order: WorkOrder, machine: Machine) -> str:
         """What a result is made of: the order, the keys, and where releases can be tried."""

@@ -9,12 +9,21 @@ fleet/keys.json signed for, of the very order, is fetched besides, and judged as
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from sealift_registry.catalog.storing import copy_out
 from sealift_registry.conversion import result_rules
-from sealift_registry.conversion.acceptance import MOST_EVIDENCE, Accepted, accept
+from sealift_registry.conversion.acceptance import (
+    MOST_EVIDENCE,
+    Accepted,
+    KnownResultError,
+    NoVariantError,
+    accept,
+)
 from sealift_registry.conversion.build_result import (
     CHECK_ROWS,
     RESULT,
@@ -28,7 +37,13 @@ from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing import disk, dsse, events, shape
-from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, SealiftError
+from sealift_signing.errors import (
+    FailedError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    SealiftError,
+)
 from sealift_signing.vocabulary import moment
 from sealift_sync.blobs import BlobStore
 from sealift_sync.check_rows import LARGEST
@@ -60,11 +75,20 @@ class Inbox:
                 subject=order.artifact,
                 next_step="Have fewer files in the version's source.",
             )
-        made = moment(self.hub.now())
-        ordered = Ordered(order.digest(), order.artifact, order.hardware_target.id, body, made)
-        database = self.hub.database
-        with database.in_words(), database.writing() as connection, connection.begin():
+        made, digest = moment(self.hub.now()), order.digest()
+        ordered = Ordered(digest, order.artifact, order.hardware_target.id, body, made)
+        with self.hub.reading() as connection:
+            if elsewhere.is_placed(connection, digest):
+                return
+        with self._writing() as connection:
+            if self.hub.guard is not None:
+                self.hub.guard(connection)
             elsewhere.place(connection, ordered)
+
+    def withdraw(self, order: WorkOrder) -> None:
+        """Have nobody asked for it any more; who waits for it as well asks again."""
+        with self._writing() as connection:
+            elsewhere.withdraw(connection, order.digest())
 
     def take_in(self, order: WorkOrder, actor: str) -> Accepted | None:
         """Take in what a builder answered; None while nobody did.
@@ -73,26 +97,44 @@ class Inbox:
             RefusedError: a builder that counts says that no variant comes of it; that is logged.
             FailedError: something could not be read or written.
         """
+        failed: FailedError | None = None
         for row, answer in self._answers(order):
-            with workspace(self.hub.home.work) as folder:
-                try:
-                    self._fetch(answer, order, folder)
-                except (MalformedError, NotFoundError, RefusedError) as bad:
-                    self._passed_over(row, bad)
-                    continue
-                try:
-                    accepted = accept(self.hub, folder, lambda _: [order], actor)
-                except (MalformedError, NotFoundError) as bad:
-                    self._passed_over(row, bad)
-                except RefusedError as bad:
-                    if not result_rules.is_of_result(bad.code):
-                        self._done(order)
-                        raise
-                    self._passed_over(row, bad)
-                else:
-                    self._done(order)
-                    return accepted
+            try:
+                found = self._taken(row, answer, order, actor)
+            except FailedError as bad:
+                # One that a store does not give hides no other.
+                events.tell("jobs", "answer-unread", "warning", code=bad.code, what=bad.what)
+                failed = failed or bad
+            else:
+                if found is not None:
+                    return found
+        if failed is not None:
+            raise failed
         return None
+
+    def _taken(self, row: str, answer: Answer, order: WorkOrder, actor: str) -> Accepted | None:
+        """What came of one answer; None where it does not count, and is taken out."""
+        with workspace(self.hub.home.work) as folder:
+            try:
+                self._fetch(answer, order, folder)
+            except (MalformedError, NotFoundError, RefusedError) as bad:
+                self._passed_over(row, bad)
+                return None
+            try:
+                accepted = accept(self.hub, folder, lambda _: [order], actor)
+            except NoVariantError:
+                self.withdraw(order)
+                raise
+            except (MalformedError, NotFoundError, KnownResultError) as bad:
+                self._passed_over(row, bad)
+                return None
+            except RefusedError as bad:
+                if not result_rules.is_of_result(bad.code):
+                    raise  # nothing of it was recorded, and it stays for whoever may
+                self._passed_over(row, bad)
+                return None
+        self.withdraw(order)
+        return accepted
 
     def _answers(self, order: WorkOrder) -> Iterator[tuple[str, Answer]]:
         with self.hub.reading() as connection:
@@ -134,15 +176,14 @@ class Inbox:
             )
         copy_out(self.put, named.sha256, folder / path)
 
-    def _done(self, order: WorkOrder) -> None:
-        """Nobody needs to be asked any more."""
-        database = self.hub.database
-        with database.in_words(), database.writing() as connection, connection.begin():
-            elsewhere.withdraw(connection, order.digest())
-
     def _passed_over(self, row: str, bad: SealiftError) -> None:
         """What does not count is not looked at again, and whoever keeps the hub hears of it."""
         events.tell("jobs", "answer-refused", "warning", code=bad.code, what=bad.what)
+        with self._writing() as connection:
+            elsewhere.remove(connection, row)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
         database = self.hub.database
         with database.in_words(), database.writing() as connection, connection.begin():
-            elsewhere.remove(connection, row)
+            yield connection

@@ -140,15 +140,15 @@ def collect(hub: Hub, actor: str, begin_phase: BeginPhase) -> Found:
         FailedError: as `look`; or another process removes, or moves the hub.
     """
     with _alone(hub) as alone:
+        work = _look(hub, begin_phase)  # rows that nobody signed let no claim go either
+        if work.found.needs_versions:
+            raise _needs_versions(hub)
         with hub.reading() as connection:
             wanted = old_jobs.wanted(connection)
             dead = blob_claims.dead(hub.database, connection, wanted)
         with alone.writing() as connection:
             blob_claims.forget(connection, dead)
         step("swept")
-        work = _look(hub, begin_phase)
-        if work.found.needs_versions:
-            raise _needs_versions(hub)
         found = work.found
         planned = _said(found.unnamed, found.discarded, found.jobs)
         begun = found.unnamed.blobs or found.discarded.blobs or found.jobs

@@ -111,7 +111,9 @@ def orders(connection: Connection, hardware_targets: Collection[str]) -> list[Or
 
 
 def answer(connection: Connection, made: Answer) -> None:
-    """Add what a builder answers; the same again adds nothing."""
+    """Add what a builder answers; the same again, or to what nobody asks any more, adds nothing."""
+    if not is_placed(connection, made.order):
+        return
     t = tables.build_result
     there = select(t.c.digest).where(t.c.digest == made.digest())
     if connection.execute(there).first() is not None:
@@ -127,6 +129,13 @@ def is_answered(connection: Connection, order: str, machine: str | None = None) 
     if machine is not None:
         query = query.where(t.c.machine == machine)
     return connection.execute(query.limit(1)).first() is not None
+
+
+def is_placed(connection: Connection, order: str) -> bool:
+    """Whether builders are asked for an order."""
+    t = tables.build_order
+    query = select(t.c.digest).where(t.c.digest == order)
+    return connection.execute(query).first() is not None
 
 
 def answers(connection: Connection, order: str) -> Iterator[tuple[str, Answer | SealiftError]]:

@@ -22,7 +22,7 @@ from sealift_signing.transparency.verdict import LogFault
 
 def not_logged(connection: Connection) -> Iterator[LogFault]:
     """A job that nobody asked for, and one that did not end as its row says."""
-    yield from _asked_twice(connection)
+    yield from _twice(connection)
     orders, ends = (
         {(one.data.get("job"), one.data.get(name)) for one in logged}
         for name, logged in (
@@ -31,8 +31,13 @@ def not_logged(connection: Connection) -> Iterator[LogFault]:
         )
     )
     t, e = tables.job, tables.job_end
+    over = {name for name, _ in ends}
+    ended = set(connection.execute(select(e.c.job)).scalars())
     for row in all_rows(connection, select(t).order_by(t.c.number)):
         name = job_id(row.number)
+        if name in over and row.number not in ended:
+            what = f"The end of {name} is in the log, and has no row."
+            yield LogFault("row-missing", what, None)
         if (name, sha256(bytes(row.body)).hexdigest()) not in orders:
             what = f"The job {name} is in the database, and no entry of the log says"
             yield LogFault("row-not-logged", f"{what} that it was asked for.", None)
@@ -43,11 +48,12 @@ def not_logged(connection: Connection) -> Iterator[LogFault]:
             yield LogFault("row-not-logged", f"{what} that it ended so.", None)
 
 
-def _asked_twice(connection: Connection) -> Iterator[LogFault]:
-    seen = set()
-    for one in signed_log.oldest_first(connection, ASKED):
-        name = str(one.data.get("job"))
-        if name in seen:
-            what = f"The job {word(name)} was asked for twice, by the log."
-            yield LogFault("number-given-twice", what, None)
-        seen.add(name)
+def _twice(connection: Connection) -> Iterator[LogFault]:
+    for kind, happened in ((ASKED, "was asked for"), (ENDED, "ended")):
+        seen = set()
+        for one in signed_log.oldest_first(connection, kind):
+            name = str(one.data.get("job"))
+            if name in seen:
+                what = f"The job {word(name)} {happened} twice, by the log."
+                yield LogFault("number-given-twice", what, None)
+            seen.add(name)

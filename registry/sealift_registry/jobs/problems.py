@@ -20,8 +20,8 @@ def died_each_time(number: int) -> Problem:
     name = job_id(number)
     return Problem(
         code="job-set-aside",
-        what=f"It was begun {MOST_ATTEMPTS} times, and the process at work at it ended without an "
-        "answer.",
+        what=f"By what workers noted it was begun {MOST_ATTEMPTS} times, and the process at work "
+        "at it ended without an answer.",
         subject=name,
         next="Look into the log files of the workers: memory that ran out is the usual reason. "
         f"Then: sealift job retry {name}",

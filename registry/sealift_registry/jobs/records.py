@@ -195,15 +195,31 @@ def waiting(connection: Connection) -> list[Job]:
     return found
 
 
+def asked_already(connection: Connection, wanted: Wanted) -> Job | None:
+    """A job that has not ended, and is the very one that is wanted; None where there is none.
+
+    Raises:
+        RefusedError: the log does not know it.
+    """
+    host = wanted.host.id if wanted.host else None
+    said = (wanted.kind, dict(wanted.arguments), wanted.queue, host)
+    for one in waiting(connection):
+        order = one.order
+        if (order.kind, dict(order.arguments), order.queue, order.host) == said:
+            return asked(connection, one.number)
+    return None
+
+
 def end(connection: Connection, number: int) -> JobEnd | None:
     """How a job ended; None while it has not.
 
     Raises:
-        RefusedError: a row says that it has, and the log does not.
+        RefusedError: a row says that it has, and the log does not, or the other way round.
     """
     t = tables.job_end
     row = connection.execute(select(t.c.body).where(t.c.job == number)).first()
     if row is None:
+        _check_not_logged(connection, number)
         return None
     found = shape.read(JobEnd, bytes(row.body), what=f"the end of {job_id(number)}")
     where = f"job_end WHERE job = {number}"
@@ -359,7 +375,7 @@ def finish(
         _check_not_ended(connection, number)
         if attempt is not None:
             check_may_record(connection, attempt)
-        last = attempt or newest_attempt(connection, number)
+        begun = len(attempts(connection, number))
         made = JobEnd(
             format=1,
             requires=(),
@@ -367,9 +383,10 @@ def finish(
             outcome=outcome,
             result=result,
             problem=problem,
-            attempt=last.number if last else 0,
-            host_name=last.host_name if last else None,
-            software=last.software if last else package_version("sealift-registry"),
+            # Of what others noted of an attempt nothing is signed: anybody may have added that row.
+            attempt=attempt.number if attempt else begun,
+            host_name=attempt.host_name if attempt else None,
+            software=package_version("sealift-registry"),
             by=by,
             made=moment(hub.now()),
         )
@@ -440,6 +457,20 @@ def _newest(connection: Connection) -> int:
     if number:
         asked(connection, number)
     return max(number, signed_log.last_number(connection, ASKED, None, number_in))
+
+
+def _check_not_logged(connection: Connection, number: int) -> None:
+    """Check of a job that has no row of its end that it has not ended: nobody does it again.
+
+    Raises:
+        RefusedError: the log says that it ended.
+    """
+    name = job_id(number)
+    said = signed_log.newest(
+        connection, (ENDED,), ("job", name), lambda _, data: data.get("job") == name
+    )
+    if said is not None:
+        raise signed_log.missing(f"the end of {name}", f"job_end WHERE job = {number}")
 
 
 def _check_logged(

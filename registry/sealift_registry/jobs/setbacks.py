@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
@@ -10,24 +11,32 @@ from sealift_registry.jobs import elsewhere, tables
 from sealift_registry.jobs.job import Problem, Setback, job_id
 from sealift_registry.jobs.problems import NO_FAULT
 from sealift_signing import shape
+from sealift_signing.errors import SealiftError
 from sealift_signing.vocabulary import instant
 
 PAUSES = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5))
 """After the first, second … attempt that failed; the last one for all that follow."""
 
-LOOK = timedelta(minutes=10)
+LOOK = timedelta(hours=6)
 """Until a job that waits for a builder looks by itself whether its order is still the right one."""
 
 
 def every(connection: Connection, number: int) -> list[Setback]:
-    """Why attempts of a job failed, the oldest first."""
+    """Why attempts of a job failed, the oldest first.
+
+    One that cannot be read is passed over: no entry covers them, and none keeps a job from being
+    done or cancelled.
+    """
     t = tables.job_setback
     query = select(t).where(t.c.job == number).order_by(t.c.attempt)
     what = f"a setback of {job_id(number)}"
-    return [
-        Setback(row.attempt, shape.read(Problem, bytes(row.body), what=what), row.made, row.again)
-        for row in connection.execute(query)
-    ]
+    found = []
+    for row in connection.execute(query):
+        with suppress(SealiftError):
+            instant(row.made), instant(row.again)
+            problem = shape.read(Problem, bytes(row.body), what=what)
+            found.append(Setback(row.attempt, problem, row.made, row.again))
+    return found
 
 
 def due(connection: Connection, number: int, now: datetime) -> bool:
@@ -41,17 +50,18 @@ def due(connection: Connection, number: int, now: datetime) -> bool:
     last = found[-1]
     until, longest = instant(last.again), PAUSES[-1]
     if last.problem.code == elsewhere.WAITS:
-        if elsewhere.is_answered(connection, last.problem.subject):
-            return True
+        order = last.problem.subject
+        if elsewhere.is_answered(connection, order) or not elsewhere.is_placed(connection, order):
+            return True  # the answer is there, or another job has taken it in
         longest = LOOK
     return now >= until or until - now > longest
 
 
 def withdraw(connection: Connection, number: int) -> None:
     """Have no builder asked any more for what a job waited for, as it has ended."""
-    for one in every(connection, number)[-1:]:
-        if one.problem.code == elsewhere.WAITS:
-            elsewhere.withdraw(connection, one.problem.subject)
+    found = every(connection, number)
+    for order in {one.problem.subject for one in found if one.problem.code == elsewhere.WAITS}:
+        elsewhere.withdraw(connection, order)
 
 
 def spent(connection: Connection, number: int) -> int:

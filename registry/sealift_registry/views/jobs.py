@@ -7,7 +7,7 @@ and how far that is, is what workers say (`jobs.dbos_watching`).
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -121,11 +121,21 @@ def about(order: JobOrder) -> str:
     if order.kind == "convert" and {"version", "hardware_target"} <= said.keys():
         return f"{said['version']} for {said['hardware_target']}"
     if order.kind == "ingest" and "model" in said:
-        source = next((one for one in ("mlflow", "dvc", "onnx") if one in said), "elsewhere")
-        return f"{said['model']} from {source}"
+        return f"{said['model']} from {_source(order)}"
     if order.kind == "export" and {"site", "medium"} <= said.keys():
         return f"{said['site']} to {said['medium']}"
     return " ".join(said.values())
+
+
+def _source(order: JobOrder) -> str:
+    """Where a model is taken in from, in a few words."""
+    for kind, member in (("mlflow", "model_uri"), ("dvc", "path"), ("onnx", "")):
+        found: object = order.arguments.get(kind)
+        if isinstance(found, Mapping):
+            found = found.get(member)
+        if isinstance(found, str):
+            return f"{kind} {word(found, LONGEST_TOLD)}"
+    return "elsewhere"
 
 
 class Looking:
