@@ -158,7 +158,12 @@ class Double:
             both = (client, session)
             ready = [one for one in both if one.left]
             if not ready:
-                heard = select([one.end for one in both], [], [])[0]
+                try:
+                    heard = select([one.end for one in both], [], [])[0]
+                except ValueError as bad:  # the double was ended, and its sockets with it
+                    if all(one.end.fileno() >= 0 for one in both):
+                        raise
+                    raise EOFError from bad
                 ready = [one for one in both if one.end in heard]
             if client in ready:
                 session.end.sendall(client.message()[1])
