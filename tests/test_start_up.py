@@ -24,7 +24,9 @@ FOR_PEOPLE = {"rich"}
 """What is loaded where something is drawn on a terminal."""
 FOR_TRUST = {"cryptography", "securesystemslib", "sqlite3", "tuf"}
 """What nearly every command needs, and no help does."""
-HEAVY = HUB_ONLY | FOR_PEOPLE | FOR_TRUST
+FOR_WORK = {"hashlib", "logging", "secrets"}
+"""Light ones, which together are a seventh of the time that a help takes."""
+HEAVY = HUB_ONLY | FOR_PEOPLE | FOR_TRUST | FOR_WORK
 
 HELP = """
 import io, json, sys

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-# Importing the modules that run the commands adds the commands to their groups.
+# The modules that run the commands know all of them.
 from sealift_registry.cli.run import sealift
 from sealift_signing.desk.cli.run import sign
 from sealift_sync.cli.run import site

@@ -217,8 +217,13 @@ def _went_wrong(one: WentWrong) -> Step:
     order, name = one.job.order, one.job.id
     how = "was set aside" if one.end.outcome == "set-aside" else "failed"
     why = f": {one.end.problem.what}" if one.end.problem else "."
+    sentence = f"{name} ({order.kind} {about(order)}) {how} on {one.end.made[:10]}{why}"
+    if (
+        one.end.problem is not None and one.end.problem.final
+    ):  # as it was refused, it would be again
+        return Step(sentence, f"sealift job show {name}     (what to do; a retry would end so too)")
     return Step(
-        f"{name} ({order.kind} {about(order)}) {how} on {one.end.made[:10]}{why}",
+        sentence,
         f"sealift job show {name}     (and once that is seen to: sealift job retry {name})",
     )
 

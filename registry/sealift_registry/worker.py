@@ -175,8 +175,8 @@ class Worker:
         with hub.reading() as connection:
             wanted = {one.order.key: one for one in records.waiting(connection)}
             now = hub.now()
-            stopped = [one for key, one in wanted.items() if states.get(key) == "stopped"]
-            due = {one.order.key for one in stopped if setbacks.due(connection, one.number, now)}
+            stopped = [one.number for key, one in wanted.items() if states.get(key) == "stopped"]
+            due = setbacks.due_among(connection, stopped, now)
             newest = {
                 key: records.newest_attempt(connection, one.job.number)
                 for key, one in running.items()
@@ -189,7 +189,7 @@ class Worker:
                 one.kill("superseded")
         if self._stops:
             return False
-        found = [self._see(one, states.get(key), key in due) for key, one in wanted.items()]
+        found = [self._see(one, states.get(key), one.number in due) for key, one in wanted.items()]
         for key, state in states.items():
             if key not in wanted and state != "working":
                 engine.forget(key)

@@ -19,7 +19,7 @@ from typing import Literal
 import psycopg
 import pytest
 from securesystemslib.signer import Signer
-from sqlalchemy import select
+from sqlalchemy import event, select, update
 
 from sealift_migrations import postgres_session
 from sealift_registry import builder_desk, builder_keys
@@ -30,6 +30,7 @@ from sealift_registry.conversion.build_result import RESULT, BuildResult, Refusa
 from sealift_registry.gc import old_jobs
 from sealift_registry.jobs import elsewhere, records, setbacks, tables
 from sealift_registry.jobs.elsewhere import Answer, AnsweredFile
+from sealift_registry.jobs.problems import problem_of
 from sealift_registry.kinds import ConvertArguments, convert_wanted
 from sealift_registry.storage import postgres_check
 from sealift_registry.storage.builder_database import BuilderDatabase
@@ -43,11 +44,11 @@ from sealift_registry.storage.s3_blobs import S3Blobs
 from sealift_registry.trust import founding
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Repository
-from sealift_signing import events, shape, statements
+from sealift_signing import dsse, events, shape, statements
 from sealift_signing.documents import MachineKey
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.statements import subject
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import instant, moment
 from sealift_sync.blobs import BlobStore
 from tests import models
 from tests.blob_faults import spoil
@@ -305,6 +306,7 @@ def refused_by(play: Play, signer: Signer, digest: str = "") -> bytes:
         ("other", "bad-answer"),
         ("replayed", "result-of-another-order"),
         ("huge", "bad-answer"),
+        ("heavy", "bad-answer"),
     ],
 )
 def test_g3_213_what_no_builder_signed_is_taken_out_and_waited_beyond(
@@ -318,6 +320,8 @@ def test_g3_213_what_no_builder_signed_is_taken_out_and_waited_beyond(
         forge(play, {"variant/model.onnx": b"no result at all"})
     elif how == "huge":
         forge(play, {f"{'x' * 200}/{one}": b"" for one in range(20_000)})
+    elif how == "heavy":
+        forge(play, {RESULT: b" " * (dsse.LARGEST_ENVELOPE + 1)})
     elif how == "replayed":
         signer = OnlineKeys(play.folder / "keys", {}).signer("builder")
         older = refused_by(play, signer, "1" * 64)
@@ -341,10 +345,187 @@ def test_g3_213_what_no_builder_signed_is_taken_out_and_waited_beyond(
     assert said == [why]
     assert play.acme.types() == before, "nothing of it is in the log"
     assert answered(play) == []
-    assert set(fetched) <= {RESULT}, "nothing that nobody vouches for is fetched"
+    assert set(fetched) <= ({RESULT} - {RESULT if how == "heavy" else ""}), "of nobody's"
     with play.desk() as desk:
         desk.run(once=True)
     assert play.acme.convert().new
+
+
+def test_g3_238_an_order_whose_bytes_are_others_is_not_run(play: Play) -> None:
+    """Whoever owns the database has a builder run what the hub would not ask for."""
+    ask(play)
+    (ordered,) = play.asked()
+    other = replace(
+        work_order.read_order(ordered.body), artifact=f"catalog/{TEAM}/other/1/{TARGET}"
+    )
+    with play.acme.behind() as connection:
+        connection.execute(update(tables.build_order).values(body=shape.write(other)))
+    happened = list[object]()
+    with play.desk(begun=happened.append) as desk:
+        desk.run(once=True)
+    assert happened == []
+    assert answered(play) == []
+
+
+def test_g3_239_what_was_answered_until_the_claim_was_had_is_not_built_again(play: Play) -> None:
+    ask(play)
+    begun = list[object]()
+    with play.desk() as first, play.desk(begun=begun.append) as second:
+        genuine = second.database.claim
+
+        def claim(name: str, why: str) -> object:
+            first.run(once=True)  # as another process of this builder's name
+            return genuine(name, why)
+
+        second.database.claim = claim  # type: ignore[method-assign, assignment]
+        second.run(once=True)
+    assert begun == []
+    assert len(answered(play)) == 1
+
+
+def test_g3_240_of_very_many_answers_some_are_looked_at_in_one_go(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(play)
+    for number in range(7):
+        forge(play, {RESULT: b"rubbish %d" % number})
+    with monkeypatch.context() as patched:
+        patched.setattr(elsewhere, "AT_ONCE", 3)
+        for left in (4, 1, 0):
+            ask(play)
+            with play.acme.app.hub.reading() as connection:
+                rows = connection.execute(select(tables.build_result.c.digest)).all()
+            assert len(rows) == left
+
+
+def test_g3_241_an_order_that_is_too_large_is_asked_of_nobody(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("sealift_registry.conversion.inbox.LARGEST_ORDER", 100)
+        with pytest.raises(RefusedError) as caught:
+            play.acme.convert()
+    assert caught.value.code == "order-too-large"
+    assert play.asked() == []
+
+
+def test_g3_242_what_a_worker_asks_each_beat_does_not_grow_with_what_waits(play: Play) -> None:
+    hub = play.acme.app.hub
+    ask(play)
+    (ordered,) = play.asked()
+
+    def asked() -> int:
+        said = list[str]()
+
+        def note(*what: object) -> None:
+            said.append(str(what[2]))
+
+        with hub.reading() as connection:
+            waiting = [one.number for one in records.waiting(connection)]
+            event.listen(connection, "before_cursor_execute", note)
+            assert setbacks.due_among(connection, waiting, hub.now()) == set()
+        return len(said)
+
+    counts = []
+    for _ in range(2):
+        for _ in range(4):
+            job = records.ask(hub, convert_wanted(play.acme.app, ASKED), "dora")
+            attempt = records.begin(hub, job.number, "w", Host("0" * 32, "here"))
+            bad = elsewhere.waits(TARGET, ordered.digest)
+            records.set_back(hub, attempt, problem_of(bad, final=False))
+        counts.append(asked())
+    assert counts == [2, 2]
+    with play.desk() as desk:
+        desk.run(once=True)
+    with hub.reading() as connection:
+        waiting = [one.number for one in records.waiting(connection)]
+        assert setbacks.due_among(connection, waiting, hub.now()) == set(waiting)
+
+
+def test_g3_244_hosts_that_ask_otherwise_take_ever_longer_turns(play: Play) -> None:
+    """Two hosts whose settings differ ask for other orders of one variant, and end each other's."""
+    hub = play.acme.app.hub
+    job = records.ask(hub, convert_wanted(play.acme.app, ASKED), "dora")
+    waits = problem_of(elsewhere.waits(TARGET, "0" * 64), final=False)  # which nobody asks for now
+    pauses = []
+    for _ in range(5):
+        attempt = records.begin(hub, job.number, "w", Host("0" * 32, "here"))
+        made = records.set_back(hub, attempt, waits)
+        with hub.reading() as connection:
+            pauses.append(
+                next(
+                    seconds
+                    for seconds in (0, 10, 60, 300)
+                    if setbacks.due(
+                        connection, job.number, instant(made.made) + timedelta(seconds=seconds)
+                    )
+                )
+            )
+    assert pauses == [0, 10, 60, 300, 300]
+
+
+HOW = ("answered", "refused", "withdrawn", "superseded")
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("who", ["a job", "another job", "a person"])
+def test_g3_243_whoever_waits_goes_on_whatever_becomes_of_the_order(
+    play: Play, who: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table: who waits, and what happens to what they wait for."""
+    hub = play.acme.app.hub
+    job = records.ask(hub, convert_wanted(play.acme.app, ASKED), "dora")
+    attempt = records.begin(hub, job.number, "w", Host("0" * 32, "here"))
+    app = replace(play.acme.app, hub=records.at_work(hub, attempt))
+    if who == "another job":
+        with pytest.raises(FailedError):
+            converted(replace(play.acme.app, hub=replace(hub, job="J-000009")), version(1), TARGET)
+    with pytest.raises(FailedError) as caught:
+        converted(app, version(1), TARGET)
+    records.set_back(hub, attempt, problem_of(caught.value, final=False))
+
+    def is_due() -> bool:
+        with hub.reading() as connection:
+            return bool(setbacks.due_among(connection, [job.number], hub.now()))
+
+    assert not is_due()
+    (ordered,) = play.asked()
+    if how == "answered":
+        with play.desk() as desk:
+            desk.run(once=True)
+    elif how == "refused":
+        signer = OnlineKeys(play.folder / "keys", {}).signer("builder")
+        forge(play, {RESULT: refused_by(play, signer)})
+    elif how == "withdrawn":
+        with hub.database.writing() as connection, connection.begin():
+            elsewhere.withdraw(connection, ordered.digest)
+    else:
+        play.acme.ingest(1, models.tiny_goldens(play.acme.folder / "others.npz", 5))
+        ask(play)
+    assert is_due()
+    newer = records.begin(hub, job.number, "w", Host("0" * 32, "here"))
+    again = replace(play.acme.app, hub=records.at_work(hub, newer))
+    if who == "a person":
+        again = play.acme.app
+        monkeypatch.setattr(building, "LOOK", 0.01)
+    if how == "answered":
+        assert converted(again, version(1), TARGET).new
+        return
+    if how == "refused":
+        with pytest.raises(RefusedError, match="shop-2 built no variant"):
+            converted(again, version(1), TARGET)
+        return
+    with ThreadPoolExecutor(1) as hands, play.desk() as desk:
+        if who == "a person":
+            waiting = hands.submit(converted, again, version(1), TARGET)
+            until(play.asked)
+            desk.run(once=True)
+            assert waiting.result(PATIENCE).new
+            return
+        with pytest.raises(FailedError):
+            converted(again, version(1), TARGET)
+        desk.run(once=True)
+    assert converted(again, version(1), TARGET).new
 
 
 @pytest.mark.parametrize("name", [RESULT, "evidence/", "variant/"])

@@ -54,6 +54,15 @@ def test_g3_228_an_end_that_somebody_took_out_has_nothing_done_again(
     assert f"The end of {job.id} is in the log, and has no row." in named(acme)
 
 
+def test_g3_228_a_job_that_somebody_took_out_is_named(acme: Acme) -> None:
+    job = asked(acme)
+    assert named(acme) == ""
+    with acme.behind() as connection:
+        connection.execute(delete(tables.job))
+    assert f"The job {job.id} was asked for by the log and has not ended, and has" in named(acme)
+    assert asked(acme).number == 2, "and its number is no other's"
+
+
 def test_g3_228_two_ends_of_one_job_are_named(acme: Acme) -> None:
     hub, job = acme.app.hub, asked(acme)
     records.finish(hub, job.number, "cancelled", attempt=None, by="dora")
@@ -95,5 +104,6 @@ def test_g3_230_a_setback_that_cannot_be_read_stops_nothing(
     with hub.reading() as connection:
         assert setbacks.every(connection, job.number) == []
         assert setbacks.due(connection, job.number, hub.now())
+        assert setbacks.due_among(connection, [job.number], hub.now()) == {job.number}
     records.begin(hub, job.number, "w", HERE)
     records.finish(hub, job.number, "cancelled", attempt=None, by="dora")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, text, update
 
 from sealift_registry.catalog.pages import PagePlace
 from sealift_registry.jobs import records, retrying, tables
@@ -234,6 +234,31 @@ def test_g3_85_what_went_wrong_is_told_for_a_week_or_until_it_is_done_again(
     assert told() == []
 
 
+def test_g3_85_what_was_asked_for_since_in_words_of_ones_own_is_told_no_more(
+    acme: Acme, hub: Hub
+) -> None:
+    def told() -> list[str]:
+        with hub.reading() as connection:
+            return [one.job.id for one in jobs_due.went_wrong(connection, hub.now())]
+
+    asked(hub), asked(hub)  # the second before the first had failed
+    records.finish(hub, 1, "failed", attempt=records.begin(hub, 1, "w", HERE), problem=BROKEN)
+    assert told() == ["J-000001"]
+    later = asked(hub)
+    assert told() == []
+    other = shape.write(replace(later.order, key="0" * 32))
+    row = update(tables.job).where(tables.job.c.number == 3)
+    with acme.behind() as connection:  # as if nobody had asked for it
+        connection.execute(row.values(body=other))
+    assert told() == ["J-000001"]
+    with acme.behind() as connection:
+        connection.execute(row.values(body=shape.write(later.order)))
+    asked(hub, arguments={"version": "vision/tiny/3", "hardware_target": QUEUE})
+    records.finish(hub, 4, "failed", attempt=records.begin(hub, 4, "w", HERE), problem=BROKEN)
+    (step,) = [one for one in acme.app.missing() if "J-000004" in one.sentence]
+    assert "retry" not in step.command, "it would end as it did"
+
+
 def test_g3_85_what_nobody_takes_is_told_by_queue(hub: Hub, place: Workplace) -> None:
     def told() -> list[tuple[str, str | None, int]]:
         with hub.reading() as connection:
@@ -252,7 +277,7 @@ def test_g3_85_what_nobody_takes_is_told_by_queue(hub: Hub, place: Workplace) ->
 def test_g3_85_next_says_what_to_do_about_jobs(acme: Acme, hub: Hub, place: Workplace) -> None:
     asked(hub)
     records.finish(hub, 1, "failed", attempt=records.begin(hub, 1, "w", HERE), problem=BROKEN)
-    asked(hub)
+    asked(hub, arguments={"version": "vision/tiny/2", "hardware_target": QUEUE})
     found = {one.command.partition("  ")[0]: one.sentence for one in acme.app.missing()}
     assert found["sealift job show J-000001"].endswith(": It has none.")
     assert "J-000001 (convert vision/tiny/1 for cpu-x86_64) failed on 2" in str(found)

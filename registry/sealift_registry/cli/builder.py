@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -215,6 +214,8 @@ def _ended_by_sigterm() -> Iterator[None]:
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
+
+    import signal
 
     before = signal.signal(signal.SIGTERM, stop)
     try:

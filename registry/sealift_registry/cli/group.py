@@ -2,21 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from importlib import import_module
 
 import click
 
 from sealift_signing import command_start
 
-JOURNEY = (
-    *("init", "key", "team", "next"),
-    *("ingest", "convert", "job", "runtime", "promote", "approve", "object", "submit"),
-    *("site", "assign", "unassign", "export", "receive"),
-    *("worker", "builder"),
-    *("list", "show", "audit", "blobs", "discard", "gc", "renew", "fingerprint", "db", "migrate"),
-)
-"""The commands as help lists them: in the order in which a newcomer needs them."""
+MODULES: Mapping[str, str] = {
+    "init": "setup",
+    "key": "keys",
+    "team": "teams",
+    "next": "setup",
+    "ingest": "intake",
+    "convert": "conversion",
+    "job": "jobs",
+    "runtime": "runtimes",
+    "promote": "promotion",
+    "approve": "promotion",
+    "object": "promotion",
+    "submit": "submit",
+    "site": "delivery",
+    "assign": "delivery",
+    "unassign": "delivery",
+    "export": "delivery",
+    "receive": "delivery",
+    "worker": "worker",
+    "builder": "builder",
+    "list": "lists",
+    "show": "show",
+    "audit": "audit",
+    "blobs": "blobs",
+    "discard": "discard",
+    "gc": "gc",
+    "renew": "teams",
+    "fingerprint": "fingerprint",
+    "db": "db",
+    "migrate": "migrate",
+}
+"""In which module of this package each command is.
+
+They stand as help lists them: in the order in which a newcomer needs them.
+"""
+
+
+class OnDemand(MutableMapping[str, click.Command]):
+    """The commands by their names: a module is loaded when a command of it is asked for.
+
+    Whoever runs one command does not wait for thirty to be loaded.
+    """
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._loaded and name in MODULES:
+            import_module(f"{__package__}.{MODULES[name]}")
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from MODULES
+        yield from self._loaded.keys() - MODULES.keys()
+
+    def __len__(self) -> int:
+        return len({*MODULES, *self._loaded})
 
 
 @dataclass(frozen=True)
@@ -30,10 +87,9 @@ class GlobalOptions:
 class Journey(click.Group):
     """A group whose help lists commands in the journey's order; a group in it, as they are made."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click asks
         """Every command's name, in order."""
-        first = [name for name in JOURNEY if name in self.commands and ctx.parent is None]
-        return first + [name for name in self.commands if name not in first]
+        return list(self.commands)
 
 
 Journey.group_class = Journey
@@ -41,6 +97,7 @@ Journey.group_class = Journey
 
 @click.group(
     cls=Journey,
+    commands=OnDemand(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with `sealift init`; `sealift next` always says what is missing.",
 )

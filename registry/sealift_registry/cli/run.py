@@ -6,39 +6,11 @@ import sys
 
 import click
 
-from sealift_registry.cli import (
-    audit,
-    blobs,
-    builder,
-    conversion,
-    db,
-    delivery,
-    discard,
-    fingerprint,
-    gc,
-    intake,
-    jobs,
-    keys,
-    lists,
-    migrate,
-    promotion,
-    runtimes,
-    setup,
-    show,
-    submit,
-    teams,
-    worker,
-)
 from sealift_registry.cli.group import sealift
 from sealift_signing import command_end, events, file_access, printing
 from sealift_signing.command_start import ABORTED
 from sealift_signing.errors import FailedError, SealiftError, UsageError
 
-COMMANDS = (
-    *(setup, keys, teams, intake, conversion, jobs, worker, builder, runtimes, promotion, delivery),
-    *(lists, show, audit, submit, fingerprint, blobs, discard, gc, db, migrate),
-)
-"""The modules whose commands `sealift` has; importing them adds the commands to the group."""
 PROGRAM = "sealift"
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +14,6 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_signing.drawing import plain, word
 from sealift_signing.errors import UsageError
-from sealift_signing.log_file import VARIABLE
 
 if TYPE_CHECKING:
     from sealift_registry.job_attempt import Happened
@@ -86,6 +82,8 @@ def _worker(session: Session, queues: Sequence[str], slots: int) -> Worker:
     with hub.database.writing():  # two commands that need an id first must not differ
         here = this_host(hub.home.root)
     _share_log_file()
+    import threading
+
     telling = threading.Lock()
 
     def told(happened: Happened) -> None:
@@ -100,7 +98,7 @@ def _worker(session: Session, queues: Sequence[str], slots: int) -> Worker:
     attempts = Attempts(
         hub,
         open_engine(hub.home, hub.database),
-        f"{here.id[:8]}-{os.getpid()}-{secrets.token_hex(4)}",
+        f"{here.id[:8]}-{os.getpid()}-{os.urandom(4).hex()}",
         here,
         KINDS.keys(),
         told,
@@ -130,12 +128,15 @@ def _share_log_file() -> None:
     """Have the processes of jobs write to the log file that `--log-file` names."""
     named = click.get_current_context().find_root().params.get("log_file")
     if named is not None:
+        from sealift_signing.log_file import VARIABLE
+
         os.environ[VARIABLE] = str(Path(named).absolute())
 
 
 @contextmanager
 def _ended_by_signals(made: Worker) -> Iterator[None]:
     """Ctrl-C and SIGTERM end the worker in order; a terminal that is closed does not."""
+    import signal
 
     def stop(*_: object) -> None:
         made.stop()

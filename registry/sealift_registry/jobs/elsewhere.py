@@ -138,6 +138,14 @@ def is_placed(connection: Connection, order: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def placed(connection: Connection) -> dict[str, bool]:
+    """Every order that builders are asked for, and whether somebody answered it."""
+    o, r = tables.build_order, tables.build_result
+    answered = o.c.digest.in_(select(r.c.build_order))
+    query = select(o.c.digest, answered.label("answered"))
+    return {row.digest: bool(row.answered) for row in connection.execute(query)}
+
+
 def answers(connection: Connection, order: str) -> Iterator[tuple[str, Answer | SealiftError]]:
     """What was answered to an order, by its row's key; or why that is no answer to it.
 

@@ -1,7 +1,7 @@
 """What the log says of jobs, against their rows: each was asked for, and ended as its row says.
 
-A row that is not there may have been old; the log keeps that it was. Attempts and setbacks are in
-no entry: they decide who may record now, and nothing else.
+The row of a job that ended may be gone, as it was old; the log keeps that it was. Attempts and
+setbacks are in no entry: they decide who may record now, and nothing else.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ def not_logged(connection: Connection) -> Iterator[LogFault]:
     t, e = tables.job, tables.job_end
     over = {name for name, _ in ends}
     ended = set(connection.execute(select(e.c.job)).scalars())
+    there = {job_id(number) for number in connection.execute(select(t.c.number)).scalars()}
+    for lost in sorted(str(name) for name, _ in orders if name not in over and name not in there):
+        what = f"The job {word(lost)} was asked for by the log and has not ended, and has no row."
+        yield LogFault("row-missing", what, None)
     for row in all_rows(connection, select(t).order_by(t.c.number)):
         name = job_id(row.number)
         if name in over and row.number not in ended:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from sealift_registry.jobs import elsewhere, tables
 from sealift_registry.jobs.job import Problem, Setback, job_id
@@ -17,6 +18,11 @@ from sealift_signing.vocabulary import instant
 PAUSES = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5))
 """After the first, second … attempt that failed; the last one for all that follow."""
 
+GONE = (timedelta(), *PAUSES)
+"""The same where nobody asks builders any more for what a job waits for.
+
+Hosts whose settings differ ask for other orders of one variant, each of which ends the other's.
+"""
 LOOK = timedelta(hours=6)
 """Until a job that waits for a builder looks by itself whether its order is still the right one."""
 
@@ -29,14 +35,17 @@ def every(connection: Connection, number: int) -> list[Setback]:
     """
     t = tables.job_setback
     query = select(t).where(t.c.job == number).order_by(t.c.attempt)
-    what = f"a setback of {job_id(number)}"
-    found = []
-    for row in connection.execute(query):
-        with suppress(SealiftError):
-            instant(row.made), instant(row.again)
-            problem = shape.read(Problem, bytes(row.body), what=what)
-            found.append(Setback(row.attempt, problem, row.made, row.again))
-    return found
+    read = (_read(row) for row in connection.execute(query))
+    return [one for one in read if one is not None]
+
+
+def _read(row: Row[tuple[Any, ...]]) -> Setback | None:
+    try:
+        instant(row.made), instant(row.again)
+        problem = shape.read(Problem, bytes(row.body), what=f"a setback of {job_id(row.job)}")
+    except SealiftError:
+        return None
+    return Setback(row.attempt, problem, row.made, row.again)
 
 
 def due(connection: Connection, number: int, now: datetime) -> bool:
@@ -45,15 +54,39 @@ def due(connection: Connection, number: int, now: datetime) -> bool:
     A clock that was set back does not have it wait longer than the longest pause.
     """
     found = every(connection, number)
-    if not found:
-        return True
-    last = found[-1]
+    return not found or _is_due(found[-1], now, elsewhere.placed(connection))
+
+
+def due_among(connection: Connection, jobs: Collection[int], now: datetime) -> set[int]:
+    """Those of these jobs that are `due`: two questions, however many wait."""
+    t, ended = tables.job_setback, tables.job_end.c.job
+    each = select(t.c.job, func.max(t.c.attempt).label("attempt")).group_by(t.c.job)
+    newest = each.where(t.c.job.not_in(select(ended))).subquery()
+    query = select(t).join(newest, (t.c.job == newest.c.job) & (t.c.attempt == newest.c.attempt))
+    rows = {row.job: row for row in connection.execute(query)}
+    placed = elsewhere.placed(connection)
+    found = set()
+    for number in jobs:
+        last = _read(rows[number]) if number in rows else None
+        if last is None:  # or nobody can read it, which changes nothing: the one before it counts
+            is_due = number not in rows or due(connection, number, now)
+        else:
+            is_due = _is_due(last, now, placed)
+        if is_due:
+            found.add(number)
+    return found
+
+
+def _is_due(last: Setback, now: datetime, placed: Mapping[str, bool]) -> bool:
     until, longest = instant(last.again), PAUSES[-1]
     if last.problem.code == elsewhere.WAITS:
-        order = last.problem.subject
-        if elsewhere.is_answered(connection, order) or not elsewhere.is_placed(connection, order):
-            return True  # the answer is there, or another job has taken it in
-        longest = LOOK
+        answered = placed.get(last.problem.subject)
+        if answered:
+            return True
+        if answered is None:  # another has taken the answer in, or asks otherwise
+            until = instant(last.made) + GONE[min(last.attempt, len(GONE)) - 1]
+        else:
+            longest = LOOK
     return now >= until or until - now > longest
 
 

@@ -28,7 +28,7 @@ BAD = ("failed", "set-aside")
 
 @dataclass(frozen=True)
 class WentWrong:
-    """A job that failed or was set aside, and was not asked for again."""
+    """A job that failed or was set aside, and what was asked for then was not asked for again."""
 
     job: Job
     end: JobEnd
@@ -67,9 +67,25 @@ def went_wrong(connection: Connection, now: datetime) -> list[WentWrong]:
             job, end = records.asked(connection, row.job), records.end(connection, row.job)
             if end is None or now - instant(end.made) > RECENT:
                 continue
-            if retrying.retried_by(connection, row.job) is None:
+            again = retrying.retried_by(connection, row.job)
+            if again is None and not _asked_later(connection, job, end):
                 found.append(WentWrong(job, end))
     return found
+
+
+def _asked_later(connection: Connection, job: Job, end: JobEnd) -> bool:
+    """Whether somebody asked for the same since it ended, in words of their own."""
+    t = tables.job
+    query = select(t.c.number, t.c.body).where(t.c.number > job.number).order_by(t.c.number.desc())
+    wanted = (job.order.kind, dict(job.order.arguments))
+    for row in connection.execute(query.limit(MOST_LOOKED_AT)).all():
+        said = _said(row.body)
+        if (said.get("kind"), said.get("arguments")) == wanted:
+            with suppress(SealiftError):
+                later = records.asked(connection, row.number)
+                if instant(later.order.asked) >= instant(end.made):
+                    return True
+    return False
 
 
 def unattended(connection: Connection, watched: Callable[[], Watched]) -> list[Unattended]:
