@@ -256,7 +256,7 @@ def test_g3_85_what_was_asked_for_since_in_words_of_ones_own_is_told_no_more(
     asked(hub, arguments={"version": "vision/tiny/3", "hardware_target": QUEUE})
     records.finish(hub, 4, "failed", attempt=records.begin(hub, 4, "w", HERE), problem=BROKEN)
     (step,) = [one for one in acme.app.missing() if "J-000004" in one.sentence]
-    assert "retry" not in step.command, "it would end as it did"
+    assert "job retry" not in step.command, "it would end as it did"
 
 
 def test_g3_85_what_nobody_takes_is_told_by_queue(hub: Hub, place: Workplace) -> None:
