@@ -36,6 +36,7 @@ from sealift_signing import (
     version_links,
 )
 from sealift_signing import statements as stated
+from sealift_signing.account_binding import AccountBinding
 from sealift_signing.policy import Policy, StageRule
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint, entry, extract
@@ -342,7 +343,21 @@ def _promotion(
         valid_until=moment(NOW + timedelta(days=360)),
         measured=(stated.Measured(VARIANT, "Linux, x86_64"),),
     )
-    return {"request.json": asked, "approval.json": _sign(approval, _subjects(), "bert")}
+    binding = AccountBinding(
+        format=1,
+        requires=(),
+        organisation=organisation,
+        server="https://hub.acme.example",
+        account="bert",
+        challenge=digest("a challenge"),
+        made=moment(NOW),
+        ends=moment(NOW + timedelta(minutes=30)),
+    )
+    return {
+        "request.json": asked,
+        "approval.json": _sign(approval, _subjects(), "bert"),
+        "account-binding.json": _sign(binding, (binding.subject(),), "bert"),
+    }
 
 
 def _built(organisation: str) -> dict[str, Example]:

@@ -10,7 +10,14 @@ from sealift_registry.conversion.work_order import WorkOrder
 from sealift_registry.proof.proof_report import ProofReport
 from sealift_registry.regression.regression_report import RegressionReport
 from sealift_registry.runtimes.runtimes_report import RuntimesReport
-from sealift_signing import documents, drafts, organisation_memory, statements, version_links
+from sealift_signing import (
+    account_binding,
+    documents,
+    drafts,
+    organisation_memory,
+    statements,
+    version_links,
+)
 from sealift_signing.policy import Policy
 from sealift_signing.transparency import entry, extract
 from sealift_sync.check_rows import CheckRows
@@ -192,6 +199,20 @@ FORMATS = (
             "The policy's `approve_within_days` is there in place of these 30 days, if it is said.",
             "Distinct people with distinct keys are counted; no key is a machine's or the hub's.",
             "`valid_until` lies ahead, at most the policy's longest validity after `made`.",
+        ),
+    ),
+    Format(
+        "Account binding",
+        account_binding.AccountBinding,
+        "account-binding.json",
+        "the hub's rows alone; no site ever sees it",
+        "a person, with a key that a document or a role names",
+        "An account of a hub's server belongs to whoever signed this. It grants nothing that is "
+        "signed: what a person may sign follows from the documents. The subject is the challenge.",
+        (
+            "`server` and `account` are those that the person named.",
+            "`challenge` is one that this server gave out for that account, and takes once.",
+            "`ends` lies ahead by the server's clock, at most an hour after it was asked.",
         ),
     ),
     Format(

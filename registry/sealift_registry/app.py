@@ -181,6 +181,8 @@ class App:
             return assignments.submit(self.hub, draft, at_hub=at_hub)
         if draft.act == "transfer":
             raise finishing.medium_needed(draft)
+        if draft.act == "bind-account":
+            raise _for_server(draft)
         return submitting.submit_role(self.hub, draft, at_hub=at_hub)
 
     def finish(self, draft: Draft, medium: Path, begin_phase: BeginPhase) -> AcceptedSubmission:
@@ -233,6 +235,15 @@ class App:
     def close(self) -> None:
         """Write what is queued, and let go of the database."""
         self.hub.close()
+
+
+def _for_server(draft: Draft) -> UsageError:
+    return UsageError(
+        "binding-for-server",
+        "What was signed says whose an account of a server is, and is taken by that server alone.",
+        subject=draft.object[0],
+        next_step="Hand it in there, where you sign in.",
+    )
 
 
 def open_app(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 
 from sealift_signing import documents, drafts, roles, statements
@@ -104,6 +105,8 @@ def every_act(acme: Acme) -> Iterator[Case]:
         acme.publish(STEWARDS, act, TEAM, name, cards=[name])
     travel = acme.draft("set-check-rows", TEAM, "travel", facts={"site": (SITE,)})
     yield Case(travel, "ben")
+    asks = {"challenge": ("8" * 64,), "until": (moment(acme.now + timedelta(minutes=30)),)}
+    yield Case(acme.draft("bind-account", "carla", "https://hub.example", facts=asks), "carla")
     yield from _promotion(acme)
 
 

@@ -44,6 +44,8 @@ class Signed:
         return self.name.split()[0]
 
 
+AT_SERVERS = {"bind-account"}
+"""Acts that no command of the hub drafts: a server does, for whoever signs in."""
 STEWARDS, TARGETS = ("anna", "ben"), ("targets-1", "targets-2")
 WORDS = "--meaning validated --reason tested"
 ACTS = (

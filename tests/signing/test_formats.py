@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 from tuf.api.metadata import Root
 
-from sealift_signing import documents, dsse, roles, shape, statements
+from sealift_signing import account_binding, documents, dsse, roles, shape, statements
 from sealift_signing.policy import Policy, read_policy
 from sealift_signing.transparency import checkpoint, entry
 from sealift_signing.tuf_walk import check_signed, read_metadata
@@ -31,6 +31,7 @@ DOCUMENTS = [
     "known.json",
     "request.json",
     "approval.json",
+    "account-binding.json",
     "scan.json",
     "parity.json",
     "proof-report.json",
@@ -152,6 +153,7 @@ def test_the_examples_that_tuf_signs_are_read(told: Told) -> None:
     [
         ("request.json", statements.Request),
         ("approval.json", statements.Approval),
+        ("account-binding.json", account_binding.AccountBinding),
         ("scan.json", statements.Evidence),
         ("parity.json", statements.Evidence),
         ("site-request.json", statements.SiteRequest),

@@ -32,6 +32,7 @@ ELSEWHERE = {
     *("sealift blobs init", "sealift migrate"),
     *("sealift db init", "sealift db upgrade", "sealift db check"),
     *("sealift worker", "sealift builder run"),  # they answer an object a line
+    "sealift-sign bind-account",  # a server drafts it
 }
 """Commands that need a server or a repository, or answer otherwise."""
 RECORDED = "b13f7c592518fb0c1d78aa2eafca85bdf24b08312172bd6acb27768621bd316a"

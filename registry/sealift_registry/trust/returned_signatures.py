@@ -17,7 +17,7 @@ from tuf.api.metadata import Root, Targets
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.signatures import Holders, Stray, holders, is_right
 from sealift_registry.trust.stored import Stored, stored
-from sealift_signing import drafts, roles, statements
+from sealift_signing import account_binding, drafts, roles, statements
 from sealift_signing.drafts import ROLE, Draft, DraftPart, PartSignature, decoded, encoded
 from sealift_signing.drawing import plain
 from sealift_signing.errors import MalformedError, NotFoundError
@@ -55,6 +55,8 @@ def _joined(
     connection: Connection, part: DraftPart, signed: Sequence[tuple[str, Sequence[PartSignature]]]
 ) -> tuple[DraftPart, list[str]]:
     """A part with the signatures that count, of all that its copies bear."""
+    if part.name == account_binding.NAME:
+        return part, []  # whose it is, the server asks that it is for
     found = stored(connection)
     held, there = _may_sign(connection, found, part), _published(found, part)
     right, said = {}, []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sealift_signing.acts import (
+    accounts,
     assigning,
     builders,
     carrying,
@@ -43,6 +44,7 @@ PREPARE: Mapping[str, Prepare] = {
     "request": promoting.ask_for,
     "approve": promoting.approve_it,
     "object": promoting.object_to,
+    "bind-account": accounts.bind,
 }
 """By the act's name; `names` says what each is named with."""
 

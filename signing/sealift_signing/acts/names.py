@@ -164,6 +164,12 @@ ACTS: Mapping[str, Act] = {
         own=True,
         facts=(LABEL,),
     ),
+    "bind-account": Act(
+        ("ACCOUNT", "SERVER"),
+        "Say that an account of a hub's server is yours.",
+        own=True,
+        facts=("challenge", "until"),
+    ),
 }
 
 

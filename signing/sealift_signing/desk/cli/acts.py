@@ -38,6 +38,8 @@ SAMPLES = {
     "WHAT": "freshness",
     "BUILDER": "shop-2",
     "WHETHER": "travel",
+    "ACCOUNT": "carla",
+    "SERVER": "https://hub.example",
 }
 """What stands for each object in the example of an act's help."""
 OPTIONS = {
