@@ -34,6 +34,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         *("signed_deliveries", "site_rows", "stored_fsck", "stored_metadata", "stored_past"),
         *("stored_rows_checked", "stored_sites", "stored_statements", "submitting"),
         *("submitting_several", "unchanged", "waiting_transfers", "what_sites_read"),
+        "g2_50_serving",
     ),
     "journey": ("random_journeys", "thin_journey", "tutorial"),
     "desk": (
@@ -51,6 +52,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "SQLite keeps in a column whatever is put there; a server refuses it.": ("stored_types",),
         "It is about a folder that can only be read.": ("read_only_hub",),
+        "It is about the process that serves a hub in its home.": ("g2_56_server_process",),
         "It asks no hub: models, conversions, proofs and comparisons.": (
             *("conversion_hardware", "converted_names", "far_from_zero", "frameworks"),
             *("honoured_as_parts", "honoured_drawn", "honoured_forests", "honoured_sklearn"),

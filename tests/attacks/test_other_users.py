@@ -209,6 +209,7 @@ ELSEWHERE = {
     "migrate",  # it waits for the writers' lock as every command that writes, and no longer
     # They open what `job list` opens, and record as every command does.
     *("job show", "job watch", "job cancel", "job retry"),
+    "serve",  # it opens what `list` opens, and goes on until it is told to end
     "runtime add",  # it opens no home, and fetches what it installs
     *("db init", "db upgrade", "db check"),  # a server's, and not this disk's
     # On a machine without a hub; and what a fleet administrator signs, as `key rotate`.

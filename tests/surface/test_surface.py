@@ -31,7 +31,7 @@ ELSEWHERE = {
     *("sealift ingest mlflow", "sealift ingest dvc"),  # they answer as `ingest onnx` does
     *("sealift blobs init", "sealift migrate"),
     *("sealift db init", "sealift db upgrade", "sealift db check"),
-    *("sealift worker", "sealift builder run"),  # they answer an object a line
+    *("sealift worker", "sealift builder run", "sealift serve"),  # they answer an object a line
     "sealift-sign bind-account",  # a server drafts it
 }
 """Commands that need a server or a repository, or answer otherwise."""

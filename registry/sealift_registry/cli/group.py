@@ -31,6 +31,7 @@ MODULES: Mapping[str, str] = {
     "receive": "delivery",
     "worker": "worker",
     "builder": "builder",
+    "serve": "serve",
     "list": "lists",
     "show": "show",
     "audit": "audit",

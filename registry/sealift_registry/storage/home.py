@@ -19,6 +19,7 @@ from typing import TypeVar
 from sealift_registry.storage import workspace
 from sealift_registry.storage.builder_settings import BuilderSettings
 from sealift_registry.storage.s3_address import S3Address, s3_address
+from sealift_registry.storage.server_settings import ServerSettings, check_server
 from sealift_registry.storage.setting_ranges import check_ranges
 from sealift_registry.storage.writable import check_writable
 from sealift_signing import disk, file_access
@@ -37,6 +38,7 @@ S = TypeVar(
     "BlobSettings",
     "RetentionSettings",
     "BuilderSettings",
+    "ServerSettings",
 )
 
 HOME_VARIABLE = "SEALIFT_HOME"
@@ -136,6 +138,7 @@ class Settings:
     blobs: BlobSettings = BlobSettings()
     retention: RetentionSettings = RetentionSettings()
     builders: BuilderSettings = field(default_factory=BuilderSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
 
 
 @dataclass(frozen=True)
@@ -392,6 +395,7 @@ def _settings(given: Mapping[str, object], environment: Mapping[str, str], path:
         _section_of(BlobSettings, "blobs", given, environment, path),
         _section_of(RetentionSettings, "retention", given, environment, path),
         _section_of(BuilderSettings, "builders", given, environment, path),
+        _section_of(ServerSettings, "server", given, environment, path),
     )
     return _checked(settings, path)
 
@@ -431,6 +435,7 @@ _WORDS = {int: "a whole number", str: "text in quotes", bool: "true or false"}
 
 def _checked(settings: Settings, path: Path) -> Settings:
     check_ranges(settings, path)
+    check_server(settings.server, path)
     urls = {"url": settings.database.url, "migrator": settings.database.migrator}
     for name, url in urls.items():
         if url and not url.startswith(POSTGRESQL):

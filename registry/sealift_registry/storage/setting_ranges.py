@@ -16,6 +16,7 @@ LONGEST_PROOF = 240
 """Minutes; whoever waits for longer waits for something that hangs."""
 LONGEST_RETENTION = 36_500
 """Days."""
+MOST_PORTS = 65_535
 _RANGES = (
     (
         "delivery",
@@ -38,6 +39,7 @@ _RANGES = (
         "days",
         "for how many days a job that ended is still shown",
     ),
+    ("server", "port", MOST_PORTS, "as a port", "a port that nobody else listens on"),
 )
 """Settings that are numbers: the most of each, in which unit, and what to choose."""
 

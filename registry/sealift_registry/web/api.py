@@ -1,0 +1,178 @@
+"""The application that is served: all routes, and what holds for every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.routes import HTTPRoute
+from litestar.types import ASGIApp
+
+from sealift_registry.app import App
+from sealift_registry.web import documenting, guarding, operating, problems, refusals
+from sealift_registry.web.callers import Gatekeeper
+from sealift_registry.web.health import Health
+from sealift_registry.web.metrics import Metrics
+from sealift_registry.web.watching import Watching
+from sealift_signing.errors import SealiftError
+
+MOST_JSON = 1 << 20
+"""Bytes of a body, where a route says nothing else."""
+THREADS = 16
+"""Requests that are worked at at once; each takes at most one connection to the database."""
+
+
+@dataclass
+class Served:
+    """What routes are given: the hub that is served, and what watches over serving it.
+
+    Attributes:
+        app: the hub's use cases.
+        gatekeeper: who knows callers, and what each may do; without one nobody is let in.
+        url: the server's name to everybody.
+        version: of the software.
+        health: whether it is ready.
+        metrics: what it counts.
+    """
+
+    app: App
+    gatekeeper: Gatekeeper
+    url: str
+    version: str
+    health: Health
+    metrics: Metrics = field(default_factory=Metrics)
+    described: dict[str, Any] | None = None
+
+
+ROUTES: Sequence[Any] = (*operating.ROUTES, *documenting.ROUTES)
+"""Every route that there is."""
+
+
+def make_api(served: Served) -> ASGIApp:
+    """The application.
+
+    Raises:
+        RuntimeError: a route says neither what one must be allowed to do, nor why anybody may.
+    """
+    inner = Litestar(
+        route_handlers=[*ROUTES],
+        exception_handlers={
+            SealiftError: _answer,
+            HTTPException: _answer,
+            Exception: _answer,
+        },
+        guards=[guarding.check_allowed],
+        openapi_config=None,
+        state=State({"served": served}),
+        request_max_body_size=MOST_JSON,
+        lifespan=[_threads],
+        logging_config=None,
+        debug=False,
+    )
+    check_guarded(inner)
+    return Watching(inner, served.metrics)
+
+
+def check_guarded(api: Litestar) -> None:
+    """Check that each route says who may use it.
+
+    Raises:
+        RuntimeError: one does not; it would be closed to everybody, and nobody would know why.
+    """
+    for route in api.routes:
+        if not isinstance(route, HTTPRoute):
+            continue
+        for handler in route.route_handlers:
+            if not (guarding.is_options(handler) or guarding.is_declared(handler.opt)):
+                msg = f"{route.path} says neither an action nor why it is open to all"
+                raise RuntimeError(msg)
+
+
+@asynccontextmanager
+async def _threads(_api: Litestar) -> AsyncIterator[None]:
+    """Have use cases run in a bounded number of threads."""
+    import asyncio
+
+    pool = ThreadPoolExecutor(THREADS, "sealift-web")
+    asyncio.get_running_loop().set_default_executor(pool)
+    try:
+        yield
+    finally:
+        pool.shutdown(wait=True)
+
+
+# ---------------------------------------------------------------------- errors
+
+
+def _answer(
+    request: Request[object, object, State], error: Exception
+) -> Response[problems.Problem]:
+    """Any error, as a problem."""
+    bad = _in_words(request, error)
+    found = problems.problem(bad)
+    headers = problems.headers(bad)
+    if isinstance(error, MethodNotAllowedException):
+        headers["allow"] = ", ".join(_methods_at(request.app, request.url.path))
+    return Response(
+        found, status_code=found.status, media_type=problems.MEDIA_TYPE, headers=headers
+    )
+
+
+def _in_words(request: Request[object, object, State], error: Exception) -> SealiftError:
+    if not isinstance(error, HTTPException):
+        return problems.told(error)
+    path = request.url.path
+    if isinstance(error, NotFoundException):
+        return refusals.no_such_resource(path)
+    if isinstance(error, MethodNotAllowedException):
+        return refusals.method_not_allowed(request.method, path, _methods_at(request.app, path))
+    return _unread(error)
+
+
+def _unread(error: HTTPException) -> SealiftError:
+    """What is wrong with what was sent."""
+    if isinstance(error, ValidationException):
+        return _unfit(error)
+    if error.status_code == 413:  # noqa: PLR2004 - the status that says so
+        return refusals.body_too_large(MOST_JSON)
+    if error.status_code < 500:  # noqa: PLR2004 - and these are of the caller
+        return refusals.bad_request("it could not be read")
+    return problems.told(error)
+
+
+def _methods_at(api: Litestar, path: str) -> list[str]:
+    """What can be done at an address."""
+    parts = path.strip("/").split("/")
+    found: set[str] = set()
+    for route in api.routes:
+        wanted = route.path_format.strip("/").split("/")
+        fits = len(wanted) == len(parts) and all(
+            one == part or one.startswith("{") for one, part in zip(wanted, parts, strict=True)
+        )
+        if fits and isinstance(route, HTTPRoute):
+            found |= {method for one in route.route_handlers for method in one.http_methods}
+    return sorted(found)
+
+
+def _unfit(error: ValidationException) -> SealiftError:
+    """What is wrong with what was sent, and where."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    sources = {str(one.get("source", "body")) for one in extra}
+    places = tuple(
+        (str(one.get("key") or "body"), str(one.get("message", "does not fit"))) for one in extra
+    )
+    if sources <= {"body"}:
+        return refusals.bad_body(places)
+    said = "; ".join(f"{where}: {what}" for where, what in places)
+    return refusals.bad_request(said, places)

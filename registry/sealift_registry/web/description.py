@@ -1,0 +1,163 @@
+"""The description of the API (OpenAPI 3.1), and a page of it that asks no other server.
+
+Litestar makes it from the routes. What holds for all of them is added here, in one place: that each
+may answer a problem, and with which statuses.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import Method
+
+from sealift_registry.web import guarding, problems
+
+Schema = dict[str, Any]
+
+REF = "#/components/schemas/"
+TEMPLATE = REF + "name".join("{}")  # msgspec fills in the name
+WORDS = (
+    "The hub of an organisation, asked from desks and by machines. What it answers are the members "
+    "that the commands print under --json. What signs stays with people: the server gives drafts, "
+    "and takes what was signed."
+)
+ALWAYS = {500: "A fault of the server's.", 503: "The hub cannot be read or written now."}
+"""Of every route."""
+SIGNED_IN = {401: "Nobody is signed in.", 403: "They may not.", 429: "They ask too much."}
+"""Of each that is not open to all."""
+
+
+def operation_id(handler: HTTPRouteHandler, _method: Method, _parts: list[Any]) -> str:
+    """The name of an operation: its function's."""
+    return handler.handler_name.rpartition(".")[2]
+
+
+def described(routes: Sequence[Any], version: str) -> Schema:
+    """The description of an application that has these routes.
+
+    Litestar would answer at addresses of its own as well; so it is asked by one that nobody serves.
+    """
+    config = OpenAPIConfig(
+        title="Sealift",
+        version=version,
+        description=WORDS,
+        use_handler_docstrings=True,
+        operation_id_creator=operation_id,
+        render_plugins=[JsonRenderPlugin()],
+    )
+    api = Litestar(routes, openapi_config=config, logging_config=None)
+    return completed(api.openapi_schema.to_schema(), api)
+
+
+def completed(schema: Schema, api: Litestar) -> Schema:
+    """The description with what holds for every operation."""
+    found: Schema = msgspec.json.decode(msgspec.json.encode(schema))
+    (_,), parts = msgspec.json.schema_components([problems.Problem], ref_template=TEMPLATE)
+    found.setdefault("components", {}).setdefault("schemas", {}).update(parts)
+    found["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    said = dict(_said(api))
+    for path, item in found.get("paths", {}).items():
+        for method, operation in item.items():
+            if isinstance(operation, dict):
+                _complete(operation, said.get((path, method.upper()), {}))
+    return found
+
+
+def _said(api: Litestar) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
+    """What each route says of itself, by its address and method."""
+    for route in api.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            for method in getattr(handler, "http_methods", ()):
+                yield (route.path_format, method), handler.opt
+
+
+def _complete(operation: Schema, said: Mapping[str, Any]) -> None:
+    statuses = dict(ALWAYS)
+    if said.get(guarding.ACTION):
+        operation["security"] = [{"bearer": []}]
+        operation["x-sealift-action"] = said[guarding.ACTION]
+        statuses |= SIGNED_IN
+    for status in said.get("problems", ()):
+        statuses[status] = PROBLEMS[status]
+    answers = operation.setdefault("responses", {})
+    for status, words in sorted(statuses.items()):
+        answer = answers.setdefault(str(status), {"description": words, "content": {}})
+        answer.setdefault("content", {})[problems.MEDIA_TYPE] = {
+            "schema": {"$ref": f"{REF}Problem"}
+        }
+
+
+PROBLEMS: Mapping[int, str] = {
+    400: "What was asked cannot be meant.",
+    404: "There is no such thing.",
+    406: "There is no answer of that kind.",
+    409: "A rule says no, or it was done already.",
+    412: "It has changed since it was read.",
+    413: "More bytes than are taken.",
+    415: "A body of another kind than is taken.",
+    422: "The body is not what is asked for.",
+    428: "It must be said which state is to be changed.",
+    507: "There is no room.",
+}
+"""Statuses of problems that routes name in `problems`."""
+
+
+# ---------------------------------------------------------------------- the page
+
+_HEAD = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/docs/style.css">
+<title>Sealift: the API</title></head><body><main>
+"""
+
+
+def page(schema: Schema) -> str:
+    """The description as a page: one part for each operation, with its answers."""
+    info = schema["info"]
+    parts = [
+        _HEAD,
+        f"<h1>{_text(info['title'])} {_text(info['version'])}</h1>",
+        f"<p>{_text(info.get('description', ''))}</p>",
+        '<p>For machines: <a href="/api/v1/openapi.json">openapi.json</a></p>',
+    ]
+    for path, item in sorted(schema.get("paths", {}).items()):
+        for method, operation in sorted(item.items()):
+            if isinstance(operation, dict):
+                parts.append(_operation(method.upper(), path, operation))
+    return "".join([*parts, "</main></body></html>\n"])
+
+
+def _operation(method: str, path: str, said: Schema) -> str:
+    words = said.get("description") or said.get("summary") or ""
+    action = said.get("x-sealift-action")
+    rows = [
+        f"<tr><td><code>{_text(one['name'])}</code></td><td>{_text(one['in'])}</td>"
+        f"<td>{_text(one.get('description', ''))}</td></tr>"
+        for one in said.get("parameters", ())
+    ]
+    answers = [
+        f"<tr><td>{_text(status)}</td><td>{_text(', '.join(one.get('content', {})))}</td>"
+        f"<td>{_text(one.get('description', ''))}</td></tr>"
+        for status, one in sorted(said.get("responses", {}).items())
+    ]
+    return "".join(
+        [
+            f'<section id="{_text(said["operationId"])}">',
+            f"<h2><code>{_text(method)} {_text(path)}</code></h2><p>{_text(words)}</p>",
+            f"<p>Needs the right to: <code>{_text(action)}</code></p>" if action else "",
+            f"<table><caption>Asked with</caption>{''.join(rows)}</table>" if rows else "",
+            f"<table><caption>Answered</caption>{''.join(answers)}</table></section>",
+        ]
+    )
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))

@@ -1,0 +1,99 @@
+"""Who may use a route. Each says it; one that does not is closed, and no server starts with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from litestar.concurrency import sync_to_thread
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from sealift_registry.web.callers import Caller, Way, Where, signed_out
+
+if TYPE_CHECKING:
+    from sealift_registry.web.api import Served
+
+ACTION, WHERE, OPEN = "action", "where", "open"
+Connection = ASGIConnection[Any, Any, Any, Any]
+Finds = Callable[["Served", Connection], Where]
+
+DESK, TOKEN = "sls_", "slt_"
+"""How the secrets of desks' sessions and of tokens begin."""
+
+
+def open_to_all(why: str) -> dict[str, Any]:
+    """A route that anybody may use, and why."""
+    return {OPEN: why}
+
+
+def allowed(action: str, where: Finds | None = None) -> dict[str, Any]:
+    """A route for those who may do `action`; `where` finds what it is about.
+
+    Without it that is what the route's own address names: a team, a site, or the hub as a whole.
+    """
+    return {ACTION: action, WHERE: where or _by_address}
+
+
+def is_declared(said: Mapping[str, Any]) -> bool:
+    """Whether a route says who may use it."""
+    return bool(said.get(ACTION)) != bool(said.get(OPEN))
+
+
+def is_options(handler: BaseRouteHandler) -> bool:
+    """Whether a route is Litestar's own, which says what methods an address has."""
+    return getattr(handler, "http_methods", None) == {"OPTIONS"}
+
+
+async def check_allowed(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Check that whoever asks may; it is remembered who that is.
+
+    Raises:
+        SealiftError: nobody is signed in, or they may not.
+    """
+    if handler.opt.get(OPEN) or is_options(handler):
+        return
+    action = handler.opt.get(ACTION)
+    if not action:
+        raise signed_out()
+    await sync_to_thread(_check, connection, str(action), handler.opt[WHERE])
+
+
+def _check(connection: Connection, action: str, finds: Finds) -> None:
+    served: Served = connection.app.state.served
+    secret, way = _shown(connection)
+    caller = served.gatekeeper.caller(secret, way)
+    connection.state.caller = caller
+    served.gatekeeper.check(caller, action, finds(served, connection))
+
+
+def caller_of(connection: Connection) -> Caller:
+    """Who asks; known once a guard let them in."""
+    found: Caller = connection.state.caller
+    return found
+
+
+def _shown(connection: Connection) -> tuple[str, Way]:
+    """What is shown to be let in.
+
+    Raises:
+        SealiftError: nothing is.
+    """
+    given = connection.headers.getall("authorization", [])
+    if len(given) != 1:
+        raise signed_out()
+    scheme, _, secret = given[0].partition(" ")
+    if scheme.lower() != "bearer":
+        raise signed_out()
+    secret = secret.strip()
+    if secret.startswith(DESK):
+        return secret, "desk"
+    if secret.startswith(TOKEN):
+        return secret, "token"
+    raise signed_out()
+
+
+def _by_address(_served: Served, connection: Connection) -> Where:
+    """What an address names."""
+    named = connection.path_params
+    return Where(team=named.get("team"), site=named.get("site"))

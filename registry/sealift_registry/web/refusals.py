@@ -1,0 +1,144 @@
+"""What the server itself refuses, before any use case is asked: how something was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sealift_signing.drawing import plain, word
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
+from sealift_signing.vocabulary import counted
+
+Places = tuple[tuple[str, str], ...]
+
+PAGE = "/docs"
+"""Where the server describes itself."""
+
+
+def no_such_resource(path: str) -> NotFoundError:
+    """There is nothing at an address."""
+    return NotFoundError(
+        "no-such-resource",
+        f"There is nothing at {word(path)}.",
+        subject=path,
+        next_step=f"What there is, is described at {PAGE} of this server.",
+    )
+
+
+def method_not_allowed(method: str, path: str, allowed: Sequence[str]) -> UsageError:
+    """Something at an address cannot be done."""
+    return UsageError(
+        "method-not-allowed",
+        f"{word(method)} cannot be done at {word(path)}.",
+        subject=path,
+        next_step=f"What can be done there: {', '.join(allowed)}."
+        if allowed
+        else f"What can be done is described at {PAGE} of this server.",
+    )
+
+
+class UnfitError(UsageError):
+    """What was sent is not what is asked for.
+
+    Attributes:
+        places: where in it something is wrong, and what.
+    """
+
+    places: Places = ()
+
+
+def bad_request(what: str, places: Places = ()) -> UnfitError:
+    """What was sent is not what is asked for, in its address or its headers, or is not JSON."""
+    found = UnfitError(
+        "bad-request",
+        f"What was sent is not what this asks for: {what}.",
+        next_step=f"What this asks for is described at {PAGE} of this server.",
+    )
+    found.places = places
+    return found
+
+
+def bad_body(places: Places) -> UnfitError:
+    """A body is JSON, and not what is asked for."""
+    said = "; ".join(f"{word(where)}: {plain(what)}" for where, what in places)
+    found = UnfitError(
+        "bad-body",
+        f"The body is not what this asks for: {said or 'it does not fit'}.",
+        next_step=f"What this asks for is described at {PAGE} of this server.",
+    )
+    found.places = places
+    return found
+
+
+def not_acceptable(asked: str, given: Sequence[str]) -> UsageError:
+    """An answer of a kind that there is not."""
+    return UsageError(
+        "not-acceptable",
+        f"There is no such answer here as {word(asked)}.",
+        subject=asked,
+        next_step=f"There is: {', '.join(given)}.",
+    )
+
+
+def wrong_media_type(given: str, wanted: str) -> UsageError:
+    """A body of another kind than can be taken."""
+    return UsageError(
+        "wrong-media-type",
+        f"A body of the kind {word(given or 'none')} is not taken here.",
+        subject=given,
+        next_step=f"Send {wanted}, and say so in Content-Type.",
+    )
+
+
+def body_too_large(most: int) -> RefusedError:
+    """More bytes than are taken."""
+    return RefusedError(
+        "body-too-large",
+        f"At most {counted(most, 'byte')} are taken here.",
+        next_step="Send less at once; large files are uploaded in parts.",
+    )
+
+
+def head_too_large(most: int) -> RefusedError:
+    """A request whose headers are too long."""
+    return RefusedError(
+        "head-too-large",
+        f"The address and the headers of a request are at most {counted(most, 'byte')} together.",
+        next_step="Send shorter ones.",
+    )
+
+
+def not_http() -> UsageError:
+    """Bytes that are no request."""
+    return UsageError(
+        "not-http",
+        "What was sent is no request of HTTP/1.1.",
+        next_step="See whether the address is right, and whether it begins with http or https.",
+    )
+
+
+def too_many(seconds: int) -> RefusedError:
+    """More requests than one may make."""
+    return RefusedError(
+        "too-many-requests",
+        "This caller asks more than the server answers anybody.",
+        next_step=f"Ask again in {counted(seconds, 'second')}.",
+    )
+
+
+def unexpected(request: str) -> FailedError:
+    """A fault of ours; its particulars are in the log of events, for whoever mends it."""
+    return FailedError(
+        "server-unexpected",
+        "Something went wrong at the server that Sealift did not expect.",
+        subject=request,
+        next_step="Tell whoever runs the server this request's id: its log says more.",
+    )
+
+
+def stopping() -> FailedError:
+    """A server that ends."""
+    return FailedError(
+        "server-stopping",
+        "This server ends, and takes nothing more.",
+        next_step="Ask again in a moment.",
+    )

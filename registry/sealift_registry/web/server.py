@@ -1,0 +1,289 @@
+"""Serving: one process, one open hub, one socket; until it is told to end.
+
+SIGTERM and Ctrl-C end it in order: no more connections are taken, and what runs gets its time. A
+second one ends it at once. SIGHUP has it read its certificate again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from cryptography import x509
+
+from sealift_registry.storage.server_settings import ServerSettings, is_loopback
+from sealift_registry.web.api import Served, make_api
+from sealift_registry.web.connections import Connection
+from sealift_registry.web.health import Health
+from sealift_signing import events
+from sealift_signing.errors import FailedError, RefusedError, UsageError
+
+Noted = Callable[[str], None]
+
+KEEP_ALIVE = 20
+"""Seconds that a connection may be quiet between two requests."""
+BACKLOG = 1024
+CUT_OFF = 4
+"""The exit code of a server that ended before what it worked at did."""
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where a server listens: its socket, and its certificate where it has one."""
+
+    socket: socket.socket
+    tls: ssl.SSLContext | None
+    settings: ServerSettings
+
+    @property
+    def port(self) -> int:
+        """The port, also where any would do."""
+        return int(self.socket.getsockname()[1])
+
+    def close(self) -> None:
+        """Listen no more."""
+        self.socket.close()
+
+    @property
+    def url(self) -> str:
+        """The server's name to everybody."""
+        return replace(self.settings, port=self.port).public_url
+
+
+def listen(settings: ServerSettings) -> Listening:
+    """Listen, before the hub is opened: what is wrong is said before anything is done.
+
+    Raises:
+        RefusedError: whoever listens to the network would hear secrets.
+        FailedError: the port is another's, or the certificate cannot be read.
+    """
+    if not settings.certificate and not is_loopback(settings.host) and not settings.proxies:
+        raise RefusedError(
+            "server-needs-tls",
+            f"On {settings.host} others could hear what people send, for there is no certificate.",
+            subject=settings.host,
+            next_step="Name server.certificate and server.key in settings.toml; behind a proxy "
+            "that has them, listen on 127.0.0.1, or name it in server.trusted_proxies.",
+        )
+    tls = _tls(settings) if settings.certificate else None
+    return Listening(_bound(settings.host, settings.port), tls, settings)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that listens; whoever connects waits until it is served.
+
+    Raises:
+        FailedError: that cannot be.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(address)
+            made.listen(BACKLOG)
+        except OSError:
+            made.close()
+            raise
+    except OSError as bad:
+        raise FailedError(
+            "cannot-listen",
+            f"Nothing can listen on {host} port {port}: {bad.strerror or bad}.",
+            subject=f"{host}:{port}",
+            next_step="End what listens there, or choose another with --host and --port.",
+        ) from bad
+    return made
+
+
+def _tls(settings: ServerSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load_certificate(context, settings)
+    if settings.client_ca:
+        try:
+            context.load_verify_locations(settings.client_ca)
+        except (OSError, ssl.SSLError) as bad:
+            raise _unreadable(settings.client_ca, "server.client_ca", bad) from bad
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
+    """Have a server show the certificate that lies in its file now.
+
+    Raises:
+        FailedError: it or its key cannot be read, or they do not belong together.
+    """
+    try:
+        context.load_cert_chain(settings.certificate, settings.key, password=_no_password)
+    except (OSError, ssl.SSLError, UsageError) as bad:
+        raise _unreadable(settings.certificate, "server.certificate", bad) from bad
+
+
+def _no_password() -> str:
+    """OpenSSL would ask on the terminal, and the server would wait for ever."""
+    raise UsageError(
+        "server-key-encrypted",
+        "The key of the server's certificate is encrypted, and nobody is there to type.",
+        subject="server.key",
+        next_step="Keep it unencrypted in a file that its user alone can read.",
+    )
+
+
+def _unreadable(path: str, name: str, bad: Exception) -> FailedError:
+    why = getattr(bad, "what", None) or getattr(bad, "strerror", None) or str(bad)
+    return FailedError(
+        "certificate-unreadable",
+        f"{name} names {path}, and that cannot be used: {why}",
+        subject=path,
+        next_step="Name files in PEM that belong together and that the server's user can read.",
+    )
+
+
+def valid_until(settings: ServerSettings) -> datetime | None:
+    """When the server's certificate ends; None where it has none.
+
+    Raises:
+        FailedError: it cannot be read.
+    """
+    if not settings.certificate:
+        return None
+    try:
+        found = x509.load_pem_x509_certificates(Path(settings.certificate).read_bytes())
+        return found[0].not_valid_after_utc
+    except (OSError, ValueError) as bad:
+        raise _unreadable(settings.certificate, "server.certificate", bad) from bad
+
+
+# ---------------------------------------------------------------------- the process
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which ends in order, and quietly."""
+
+    def __init__(
+        self, config: uvicorn.Config, health: Health, begun: Callable[[], None], noted: Noted
+    ) -> None:
+        super().__init__(config)
+        self._health = health
+        self._begun = begun
+        self._noted = noted
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and say so."""
+        await super().startup(sockets)
+        self._begun()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Have signals end it; what they were before is theirs again afterwards."""
+        asked: dict[int, Any] = {signal.SIGTERM: self.handle_exit, signal.SIGINT: self.handle_exit}
+        asked[signal.SIGHUP] = self._renew
+        before = {number: signal.signal(number, handler) for number, handler in asked.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
+        """End in order; at once, where this is asked again."""
+        if self.should_exit:
+            self._cut_off()
+        self._health.stopping = True
+        self.should_exit = True
+        # uvicorn gives up what waits for others; what works in a thread, nothing can.
+        late = threading.Timer(self.config.timeout_graceful_shutdown or 0, self._cut_off)
+        late.daemon = True
+        late.start()
+
+    def _cut_off(self) -> None:
+        """End now, as a power cut would: what is not committed did not happen."""
+        events.tell("web", "server-cut-off", "warning")
+        self._noted("The server ends now; requests that still ran are cut off.")
+        os._exit(CUT_OFF)
+
+    def _renew(self, *_: object) -> None:
+        """Read the certificate again: whoever connects from now on is shown the new one."""
+        config: Any = self.config
+        settings: ServerSettings = config.settings
+        if config.ssl is None:
+            return
+        try:
+            load_certificate(config.ssl, settings)
+            self._health.valid_until = valid_until(settings)
+        except FailedError as bad:
+            events.tell("web", "certificate-unreadable", "error", what=bad.what)
+            self._noted(f"{bad.what} The server goes on with the one that it had.")
+            return
+        events.tell("web", "certificate-renewed")
+        self._noted("The server shows its certificate as it is now.")
+
+
+class _Config(uvicorn.Config):
+    """uvicorn's, with a context for TLS that was made before."""
+
+    def __init__(self, *given: Any, listening: Listening, **named: Any) -> None:  # noqa: ANN401
+        super().__init__(*given, **named)
+        self.settings = listening.settings
+        self._tls = listening.tls
+
+    def load(self) -> None:
+        """Load what it says."""
+        super().load()
+        self.ssl = self._tls
+
+
+def serve(
+    served: Served,
+    listening: Listening,
+    grace: int,
+    begun: Callable[[], None],
+    noted: Noted = lambda _: None,
+) -> None:
+    """Serve until told to end; what runs then gets `grace` seconds.
+
+    `begun` is called when it answers, and `noted` with what whoever runs it is to know.
+    """
+    settings, health = listening.settings, served.health
+    _quieten()
+    config = _Config(
+        make_api(served),
+        listening=listening,
+        http=Connection,
+        ws="none",
+        lifespan="on",
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=grace,
+    )
+    server = _Server(config, health, begun, noted)
+    events.tell("web", "server-started", host=settings.host, port=listening.port)
+    server.run([listening.socket])
+    events.tell("web", "server-ended")
+
+
+def _quieten() -> None:
+    """Keep what uvicorn says of itself from the terminal: events tell what is to be known."""
+    logger = logging.getLogger("uvicorn")
+    logger.propagate = False
+    logger.addHandler(logging.NullHandler())

@@ -1,0 +1,31 @@
+"""`sealift` as it is installed: `python -m tests.registry.serve_process`.
+
+`HEAD_SECONDS` is for how long the head of a request is waited for. With `HELD_IN`, a folder, there
+is a route `/held` that notes there that it runs, and waits until a file `go` is there.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from litestar import get
+
+from sealift_registry.cli import main
+from sealift_registry.web import api, connections, guarding
+from sealift_registry.web.health import Live
+from tests.registry.killed_worker import FOLDER, hold
+
+
+@get("/held", opt=guarding.open_to_all("It is a test's."), sync_to_thread=True)
+def held() -> Live:
+    """Wait until it is told to go on."""
+    hold(Path(os.environ[FOLDER]))
+    return Live(live=True)
+
+
+if __name__ == "__main__":
+    connections.HEAD_SECONDS = float(os.environ.get("HEAD_SECONDS", connections.HEAD_SECONDS))
+    if FOLDER in os.environ:
+        api.ROUTES = (*api.ROUTES, held)
+    main()
