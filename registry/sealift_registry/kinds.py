@@ -2,7 +2,7 @@
 
 The same function is run for a person who waits (`in_foreground`) and by whoever works at jobs. It
 answers what the command answers under `--json`, so that a job that is looked at later says the same
-(`cli.shown`). Nothing secret is among what a job is asked with: an order is kept, and in the log.
+(`shown`). Nothing secret is among what a job is asked with: an order is kept, and in the log.
 """
 
 from __future__ import annotations

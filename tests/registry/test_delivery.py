@@ -682,7 +682,7 @@ def test_of_many_receipts_an_entry_names_some_and_counts_all(
 
 
 def test_the_hub_has_the_words_that_a_site_reads_out(ready: Acme, plant: SiteOnPaper) -> None:
-    from sealift_registry.cli.shown import all_about
+    from sealift_registry.shown.about import all_about
 
     carried(ready, plant)
     ready.returned(plant)
@@ -707,7 +707,7 @@ def test_returns_of_strangers(ready: Acme, plant: SiteOnPaper) -> None:
 def test_a_site_whose_entries_say_nothing_sensible_can_still_be_shown(
     ready: Acme, plant: SiteOnPaper
 ) -> None:
-    from sealift_registry.cli.shown import all_about
+    from sealift_registry.shown.about import all_about
     from sealift_signing.transparency.entry import Term, new_entry
 
     odd: list[Any] = [{}, {"after": "x"}, {"after": 1}, [], {"after": 2, "words": 5}]
@@ -722,7 +722,7 @@ def test_a_site_whose_entries_say_nothing_sensible_can_still_be_shown(
 
 
 def test_a_site_may_be_called_as_a_promotion_in_lower_case(acme: Acme, plant: SiteOnPaper) -> None:
-    from sealift_registry.cli.shown import all_about
+    from sealift_registry.shown.about import all_about
 
     acme.enrol(plant, "p-1")
     with acme.app.hub.reading() as connection:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sealift_registry.cli.shown.exported import exported_lines
 from sealift_registry.delivery import check_row_files
 from sealift_registry.delivery.assignments import current
 from sealift_registry.delivery.export_answers import exported_data
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.proof.proof_report import named_check_rows
+from sealift_registry.shown.exported import exported_lines
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.teams import lets_check_rows_travel
 from sealift_signing import dsse, features, statements

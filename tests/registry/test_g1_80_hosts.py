@@ -9,8 +9,8 @@ import pytest
 
 from sealift_migrations import SCHEMA
 from sealift_registry import guide
-from sealift_registry.cli.shown.transfer import begun_lines
 from sealift_registry.delivery.exports import DraftedBundle
+from sealift_registry.shown.transfer import begun_lines
 from sealift_registry.storage import host
 from sealift_registry.views.transfers import BegunView, transfer
 from sealift_signing.errors import RefusedError, SealiftError

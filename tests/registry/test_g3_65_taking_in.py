@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from sealift_registry.app import App
-from sealift_registry.cli.shown.ingested import ingested_lines
 from sealift_registry.intake import ingest
 from sealift_registry.intake.dvc_source import DvcSource
 from sealift_registry.intake.mlflow_source import MlflowSource
@@ -20,6 +19,7 @@ from sealift_registry.jobs.job import Job
 from sealift_registry.jobs.plain import PlainSteps
 from sealift_registry.jobs.steps import Made
 from sealift_registry.kinds import INGEST, KINDS, IngestArguments, ingest_wanted
+from sealift_registry.shown.ingested import ingested_lines
 from sealift_registry.storage.host import this_host
 from sealift_signing import canonical
 from sealift_signing.canonical import Json

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from sealift_registry.app import App
-from sealift_registry.cli.shown.exported import exported_lines
 from sealift_registry.delivery.exports import Exports
 from sealift_registry.jobs import dbos_watching, records
 from sealift_registry.jobs.dbos_watching import Watched
@@ -18,6 +17,7 @@ from sealift_registry.jobs.job import Job
 from sealift_registry.jobs.plain import PlainSteps
 from sealift_registry.jobs.steps import Made
 from sealift_registry.kinds import KINDS, ExportArguments, export_wanted
+from sealift_registry.shown.exported import exported_lines
 from sealift_registry.storage.host import this_host
 from sealift_signing import canonical, drafts
 from sealift_signing.errors import FailedError, NotFoundError, UsageError

@@ -65,7 +65,7 @@ def test_g3_90_where_no_job_was_ever_asked_for_nothing_is_seen(tmp_path: Path) -
 
 def test_g3_90_whoever_looks_loads_no_engine() -> None:
     code = (
-        "import sys, sealift_registry.cli.jobs, sealift_registry.cli.shown.job_result\n"
+        "import sys, sealift_registry.cli.jobs, sealift_registry.shown.job_result\n"
         "import sealift_registry.views.jobs_due, sealift_registry.guide\n"
         "sys.exit('dbos' in sys.modules)"
     )

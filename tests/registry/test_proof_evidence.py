@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 
 from sealift_registry.catalog.catalog import Catalog, latest
-from sealift_registry.cli.shown import all_about
-from sealift_registry.cli.shown.promotion import status_lines
 from sealift_registry.conversion import build_run
 from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.proof.batches import BATCHES
@@ -23,6 +21,8 @@ from sealift_registry.proof.models import model_file
 from sealift_registry.proof.picture import picture
 from sealift_registry.proof.proof_report import ProofReport
 from sealift_registry.proof.prove import prove
+from sealift_registry.shown.about import all_about
+from sealift_registry.shown.promotion import status_lines
 from sealift_registry.trust.hub_drafts import draft
 from sealift_signing import gate
 from sealift_signing.drawing import drawn

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sealift_registry.cli.shown import all_about
-from sealift_registry.cli.shown.promotion import status_lines
 from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, ModelFacts
 from sealift_registry.frameworks.supported import CONVERTERS
 from sealift_registry.proof import expected_answers, golden_rows, proof_words
 from sealift_registry.proof.proof_words import ALONE
 from sealift_registry.proof.proving import ProofScope
 from sealift_registry.proof.tally import MOST_KEPT, RowTally
+from sealift_registry.shown.about import all_about
+from sealift_registry.shown.promotion import status_lines
 from sealift_registry.trust.hub_drafts import draft
 from sealift_signing import gate
 from sealift_signing.drawing import drawn

@@ -17,12 +17,12 @@ from sealift_registry.catalog import pages
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.pages import PagePlace, PromotionFilter, VersionDue, VersionFilter
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
-from sealift_registry.cli import lists
 from sealift_registry.conversion.refused import Refused
 from sealift_registry.delivery import assignments, attention, tables
 from sealift_registry.delivery.attention import Rank, Seeming
 from sealift_registry.delivery.site_state import Says
 from sealift_registry.delivery.sites import EnrolledSite, Sites
+from sealift_registry.shown import lists
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views import due, promotions, sites, transfers, trust, versions

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from sealift_registry.cli.shown import all_about
 from sealift_registry.regression import comparison_words, measure
 from sealift_registry.regression.regression_report import report_of
+from sealift_registry.shown.about import all_about
 from sealift_signing.documents import Withdrawal
 from sealift_signing.more_member import LOOK, TOLD_FIRST
 from sealift_signing.vocabulary import moment

@@ -14,8 +14,8 @@ from sqlalchemy import update
 from sealift_registry.app import App
 from sealift_registry.catalog import recording, tables
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.cli.shown.promotion import status_data, status_lines
 from sealift_registry.cli.terminal import Terminal
+from sealift_registry.shown.promotion import status_data, status_lines
 from sealift_registry.trust import hub_drafts
 from sealift_signing import drafts, gate, statements
 from sealift_signing.acts.material import Ask

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import delete, event, insert, select, update
 
 from sealift_registry import fsck, guide
-from sealift_registry.cli.shown import all_about
 from sealift_registry.delivery import (
     derived_rows,
     receipts,
@@ -27,6 +26,7 @@ from sealift_registry.delivery.holdings import holdings
 from sealift_registry.delivery.running import last_heard, running, where
 from sealift_registry.delivery.site_state import Says, SiteState, state_of_log
 from sealift_registry.delivery.sites import EnrolledSite, Sites
+from sealift_registry.shown.about import all_about
 from sealift_signing.errors import RefusedError
 from sealift_signing.transparency.entry import Entry, Term, new_entry, read_entry
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, Acme

@@ -16,8 +16,8 @@ from sqlalchemy import delete, insert
 from tuf.api.metadata import Metadata, Targets
 
 from sealift_registry import guide
-from sealift_registry.cli.shown import all_about
 from sealift_registry.delivery.sites import Sites
+from sealift_registry.shown.about import all_about
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import Rows
 from sealift_registry.trust.tables import (

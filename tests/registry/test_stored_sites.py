@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Table, insert, select, update
 
 from sealift_registry import fsck, guide
-from sealift_registry.cli.shown import all_about
 from sealift_registry.delivery import assignments, tables
 from sealift_registry.delivery.sites import Sites
+from sealift_registry.shown.about import all_about
 from sealift_registry.trust import hub_drafts
 from sealift_registry.trust.hub_drafts import Wanted
 from sealift_signing import gate, statements

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from sealift_registry.catalog import recording, tables
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.pages import PagePlace, VersionFilter
-from sealift_registry.cli.shown import all_about
-from sealift_registry.cli.shown.promotion import status_lines
 from sealift_registry.promotion.status import PromotionStatus
+from sealift_registry.shown.about import all_about
+from sealift_registry.shown.promotion import status_lines
 from sealift_registry.views import versions
 from sealift_signing import statements
 from sealift_signing.errors import RefusedError

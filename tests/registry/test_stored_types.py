@@ -12,7 +12,7 @@ from sqlalchemy import Table
 
 from sealift_registry import fsck, guide
 from sealift_registry.audit.reading import LogReader
-from sealift_registry.cli.shown import all_about
+from sealift_registry.shown.about import all_about
 from sealift_registry.storage.schema import BytesType, Number, Text, metadata
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles

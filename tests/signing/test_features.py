@@ -32,8 +32,8 @@ SHOW_IT = frozenset(
     {
         "sealift_registry/cli/delivery.py",
         "sealift_registry/delivery/returns.py",
-        "sealift_registry/cli/shown/site.py",
-        "sealift_registry/cli/shown/transfer.py",
+        "sealift_registry/shown/site.py",
+        "sealift_registry/shown/transfer.py",
         "sealift_signing/acts/sites.py",
     }
 )

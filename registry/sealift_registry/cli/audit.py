@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,22 +11,14 @@ import click
 from sealift_registry.cli import refused_rows
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
-from sealift_signing.drawing import drawn, word
-from sealift_signing.lists import in_columns
 from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
     from sealift_registry.audit.reading import LogReader
     from sealift_registry.trust.log_keys import LogKeys
     from sealift_signing.transparency.checkpoint import Checkpoint
-    from sealift_signing.transparency.entry import Entry
     from sealift_signing.transparency.verdict import Verdict
 
-
-LONGEST = 24
-"""Letters of a name in the list; whole are those that `--json` prints."""
-UNTOLD = {"key", "result", "signed-at"}
-"""Terms that only a search wants: the list says who signed, what, and where."""
 
 _NEXT = {
     False: "Keep the database as it is, and compare it with a backup.",
@@ -83,6 +75,7 @@ def audit_list(
     or key (a key's id); --term signed-at=hub finds what was signed on the hub's own machine.
     """
     from sealift_registry.audit.page_query import PageBounds
+    from sealift_registry.shown import entries
     from sealift_registry.views import log_entries
     from sealift_signing.transparency.entry import Term
     from sealift_signing.transparency.question import Question, day_or_time
@@ -100,19 +93,9 @@ def audit_list(
     place = PageBounds(limit, beyond, not oldest_first)
     with session.app.hub.reading() as connection:
         page = log_entries.page(connection, question, place)
-    shown = [(str(seq), _when(e.at), e.type, _by(e), _words(e)) for seq, e in page.rows]
-    columns = ("no.", "when (UTC)", "what", "by", "about")
-    nothing = [] if page.refused else ["No entry matches."]
-    lines = in_columns(columns, shown) if shown else nothing
-    lines += refused_rows.refusal_lines(page.refused)
-    if page.after is not None:
-        lines += ["", f"There may be more: add --beyond {page.after}"]
-    data = {
-        "entries": [{"seq": seq, **_entry(entry)} for seq, entry in page.rows],
-        "refused": [one.error.as_json()["error"] for one in page.refused],
-    }
-    session.terminal.answer("audit-list", data, lines)
-    refused_rows.check(page.refused)
+    found = entries.told(page)
+    session.terminal.answer("audit-list", found.data, found.lines)
+    refused_rows.check(found.refused)
 
 
 @command(audit, "verify", example="sealift audit verify")
@@ -207,38 +190,6 @@ def _made_anew(session: Session, verdict: Verdict) -> bool:
     return True
 
 
-def _when(at: str) -> str:
-    """A time to the second: its digits after that are for machines, which ask for --json."""
-    return at[:19].replace("T", " ")
-
-
-def _by(entry: Entry) -> str:
-    """Who did it; and that it was signed at the hub, where it was."""
-    from sealift_signing.transparency.question import names
-
-    at_hub = isinstance(entry.data, Mapping) and entry.data.get("at_hub") is True
-    return ", ".join(map(_cut, names(entry.actor))) + (" (at the hub)" if at_hub else "")
-
-
-def _cut(name: str) -> str:
-    if word(name) != name:
-        return drawn(name, LONGEST)
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-
-
-def _words(entry: Entry) -> str:
-    """What it is about, but for what another column says and the keys, which nobody reads."""
-    from sealift_signing.transparency.question import names
-
-    said = {("person", name) for name in names(entry.actor)}
-    said |= {("role", f"{term.kind}.{term.value}") for term in entry.terms}
-    return ", ".join(
-        f"{term.kind}={word(term.value)}"
-        for term in entry.terms
-        if term.kind not in UNTOLD and (term.kind, term.value) not in said
-    )
-
-
 def _seen(session: Session) -> list[Checkpoint]:
     """What the log's key signed and this database lacks, where that was found out.
 
@@ -310,9 +261,3 @@ def _tell(
             f"What is stored is not whole; faults found: {len(findings)}.",
             next_step=restored_backup.restored(seen[-1]).next_step if seen else _NEXT[made_anew],
         )
-
-
-def _entry(entry: Any) -> dict[str, Any]:  # noqa: ANN401 - an Entry; its type is not loaded here
-    from sealift_signing import shape
-
-    return dict(shape.to_json(entry))

@@ -44,8 +44,8 @@ def convert(
     With --detach each hardware target is a job of its own.
     """
     from sealift_registry.catalog.reference import VersionRef
-    from sealift_registry.cli.shown.converted import converted_lines
     from sealift_registry.kinds import CONVERT, ConvertArguments, convert_wanted
+    from sealift_registry.shown.converted import converted_lines
 
     ref = VersionRef.parse(version)
     if detached is not None:

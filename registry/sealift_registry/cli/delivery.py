@@ -334,9 +334,9 @@ def export(
     submit FILE --medium DIR` finishes the bundle once that is signed. With --detach a worker on
     this host does so, and a key is never needed.
     """
-    from sealift_registry.cli.shown.exported import exported_lines
     from sealift_registry.delivery.export_answers import exported_data
     from sealift_registry.kinds import ExportArguments, draft_export, export_wanted
+    from sealift_registry.shown.exported import exported_lines
 
     exports = session.app.exports
     wanted = {"full": full, "any_software": any_software, "anew": begins}
@@ -393,8 +393,8 @@ def receive(session: Session, *, medium: str) -> None:
 
     Both are verified; a log that does not continue the one known so far is refused.
     """
-    from sealift_registry.cli.shown.outcome import became
     from sealift_registry.delivery import outcomes
+    from sealift_registry.shown.outcome import became
     from sealift_signing.more_member import more_json, more_words
     from sealift_signing.statements import NO_MORE
     from sealift_sync.bundle.medium import foreign

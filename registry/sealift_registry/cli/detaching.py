@@ -78,7 +78,7 @@ def ask(session: Session, wanted: Sequence[Wanted]) -> None:
 
 
 def _lines(job: Job, *, taken: bool, new: bool) -> list[str]:
-    from sealift_registry.cli.shown.job import waits_lines
+    from sealift_registry.shown.job import waits_lines
     from sealift_registry.views.jobs import Waits
 
     order = job.order

@@ -40,7 +40,7 @@ def write_draft(
     Raises:
         UsageError: something else is there.
     """
-    from sealift_registry.cli.shown.draft import draft_lines
+    from sealift_registry.shown.draft import draft_lines
     from sealift_registry.trust.draft_files import file_name, write_file
 
     path = Path(how.draft or file_name(ask))

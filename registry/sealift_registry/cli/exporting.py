@@ -71,8 +71,8 @@ def at_hub(session: Session, how: Signing) -> DispatcherAtHub:
 
 def of_plan(plan: ExportPlan, medium: str) -> tuple[dict[str, Any], list[str]]:
     """What would be written, and whether it fits."""
-    from sealift_registry.cli.shown.exported import left_out_lines, warned_lines
     from sealift_registry.delivery.export_answers import carried_data
+    from sealift_registry.shown.exported import left_out_lines, warned_lines
 
     ready, space = plan.ready, plan.space
     carried = carried_data(ready)

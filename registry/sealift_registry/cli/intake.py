@@ -133,8 +133,8 @@ def onnx(
 
 
 def _ingest(session: Session, asked: IngestArguments, detached: int | None) -> None:
-    from sealift_registry.cli.shown.ingested import ingested_lines
     from sealift_registry.kinds import INGEST, ingest_wanted
+    from sealift_registry.shown.ingested import ingested_lines
 
     if detached is not None:
         ask(session, [ingest_wanted(session.app, asked, detached)])

@@ -22,7 +22,6 @@ from sealift_signing.errors import (
     SealiftError,
     UsageError,
 )
-from sealift_signing.lists import in_columns
 
 if TYPE_CHECKING:
     from sealift_registry.jobs.job import Job, JobEnd, Problem
@@ -73,45 +72,16 @@ def job_list(
     aside because its process died each time.
     """
     from sealift_registry.catalog.pages import PagePlace
-    from sealift_registry.cli.shown.job import in_seconds, job_data, state_words, took
-    from sealift_registry.views.jobs import LONGEST_TOLD, JobFilter, about
+    from sealift_registry.shown.job_list import told as job_list_told
+    from sealift_registry.views.jobs import JobFilter
 
     wanted = JobFilter(states, kind, queue, user() if mine else None)  # type: ignore[arg-type]  # click has checked it
     place, now = PagePlace(limit, beyond, not oldest_first), session.app.hub.now()
     with _looking(session) as looking:
         page = looking.jobs(wanted, place)
-    headings = ("job", "state", "kind", "about", "queue", "asked by", "asked", "took")
-    rows = [
-        (
-            one.job.id,
-            state_words(one),
-            one.job.order.kind,
-            about(one.job.order),
-            one.job.order.queue,
-            word(one.job.order.asked_by, LONGEST_TOLD),
-            in_seconds(one.job.order.asked),
-            took(one, now),
-        )
-        for one in page.rows
-    ]
-    lines = [_nothing(wanted == JobFilter() and beyond is None)]
-    if rows or page.refused:
-        lines = in_columns(headings, rows)
-    lines += refused_rows.refusal_lines(page.refused)
-    if page.after is not None:
-        lines += ["", f"There is more: add --beyond {pasted([page.after])}"]
-    data = {
-        "jobs": [job_data(one, now) for one in page.rows],
-        "refused": [one.error.as_json()["error"] for one in page.refused],
-        "beyond": page.after,
-    }
-    session.terminal.answer("job-list", data, lines)
-    refused_rows.check(page.refused)
-
-
-def _nothing(everything: bool) -> str:  # noqa: FBT001 - whether all jobs were asked for
-    none = "No job was asked for yet. Ask for one with --detach: sealift convert --help"
-    return none if everything else "Nothing matches."
+    found = job_list_told(page, now, everything=wanted == JobFilter() and beyond is None)
+    session.terminal.answer("job-list", found.data, found.lines)
+    refused_rows.check(found.refused)
 
 
 @command(job, "show", example="sealift job show J-000017")
@@ -122,8 +92,8 @@ def job_show(session: Session, *, name: str) -> None:
     Who asked for it, why it waits or how far it is, each attempt, how it ended, and what came of
     it.
     """
-    from sealift_registry.cli.shown.job import job_lines, whole_job_data
-    from sealift_registry.cli.shown.job_result import result_lines, result_of
+    from sealift_registry.shown.job import job_lines, whole_job_data
+    from sealift_registry.shown.job_result import result_lines, result_of
 
     view, now = _look(session, name), session.app.hub.now()
     lines = job_lines(view, now)
@@ -164,9 +134,9 @@ def job_cancel(session: Session, *, name: str) -> None:
     It is not begun any more, and a process that is at work at it is killed within seconds; what it
     had not recorded by then is not recorded. The log says who did so.
     """
-    from sealift_registry.cli.shown.job import end_words
     from sealift_registry.jobs import records
     from sealift_registry.jobs.job import parse_job
+    from sealift_registry.shown.job import end_words
 
     number, new = parse_job(name), True
     view = _look(session, name)
@@ -255,7 +225,7 @@ class _Watching:
 
     def tell(self, view: JobView) -> None:
         """How it stands now."""
-        from sealift_registry.cli.shown.job import state_words, waits_lines
+        from sealift_registry.shown.job import state_words, waits_lines
 
         if view.waits is not None:
             why = " ".join(waits_lines(view.job, view.waits, view.setback))
@@ -290,7 +260,7 @@ def _end_as(session: Session, view: JobView) -> None:
     Raises:
         SealiftError: the job failed, or was taken back.
     """
-    from sealift_registry.cli.shown.job_result import result_lines, result_of
+    from sealift_registry.shown.job_result import result_lines, result_of
 
     end: JobEnd | None = view.end
     result = None if end is None else result_of(end)
@@ -315,7 +285,7 @@ def _raised(problem: Problem) -> SealiftError:
 
 
 def _over(view: JobView) -> RefusedError:
-    from sealift_registry.cli.shown.job import end_words
+    from sealift_registry.shown.job import end_words
 
     how = "has ended" if view.end is None else end_words(view.end)
     again = view.end is not None and view.end.outcome != "done"
@@ -329,7 +299,7 @@ def _over(view: JobView) -> RefusedError:
 
 
 def _not_failed(view: JobView) -> NotFoundError:
-    from sealift_registry.cli.shown.job import end_words, state_words
+    from sealift_registry.shown.job import end_words, state_words
 
     how = f"still {state_words(view)}" if view.end is None else end_words(view.end)
     return NotFoundError(

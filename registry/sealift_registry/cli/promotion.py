@@ -55,7 +55,7 @@ def promote(
     changes is evidence too, and stands before whoever approves.
     """
     from sealift_registry.catalog.reference import VersionRef
-    from sealift_registry.cli.shown.promotion import (
+    from sealift_registry.shown.promotion import (
         despite_lines,
         evidence_lines,
         first_lines,
@@ -120,7 +120,7 @@ def approve(
     P-NUMBER is how the hub calls it; what is approved is the request that you read, by its sha256.
     """
     from sealift_registry.catalog.reference import parse_promotion
-    from sealift_registry.cli.shown.promotion import status_data
+    from sealift_registry.shown.promotion import status_data
 
     number, promotions = parse_promotion(promotion), session.app.promotions
     with session.app.hub.reading() as connection:
@@ -144,7 +144,7 @@ def object_(session: Session, *, promotion: str, reason: str, yes: bool, how: Si
     An objection bars nothing; every later approver is shown it. Who may approve may object.
     """
     from sealift_registry.catalog.reference import parse_promotion
-    from sealift_registry.cli.shown.promotion import status_data
+    from sealift_registry.shown.promotion import status_data
 
     number = parse_promotion(promotion)
     with session.app.hub.reading() as connection:

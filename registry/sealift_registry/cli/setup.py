@@ -172,11 +172,12 @@ def _offices() -> list[tuple[str, str, str]]:
 @command(sealift, "next", example="sealift next")
 def next_step(session: Session) -> None:
     """Say what is missing next: a sentence and a command each."""
+    from sealift_registry.shown.steps import told
+
     steps = _missing(session)
-    lines = [line for step in steps for line in ("", step.sentence, f"  {step.command}")][1:]
-    data = {"missing": [{"sentence": s.sentence, "command": s.command} for s in steps]}
+    found = told(steps)
     session.warned = True
-    session.terminal.answer("next", data, lines or "Nothing is missing.")
+    session.terminal.answer("next", found.data, found.lines)
 
 
 def _missing(session: Session) -> Sequence[Step]:

@@ -27,7 +27,7 @@ def show(session: Session, *, what: str, pictures: str | None) -> None:
 
     Or about a transfer, by its id.
     """
-    from sealift_registry.cli.shown import all_about
+    from sealift_registry.shown.about import all_about
 
     hub = session.app.hub
     kind, data, lines = hub.reading_blobs(

@@ -15,7 +15,6 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_registry.cli.signing import Signing, carry_out, set_aside_versions, signing_options
 from sealift_signing.drawing import pasted
-from sealift_signing.lists import in_columns
 
 if TYPE_CHECKING:
     from sealift_registry.trust.submitting import AcceptedSubmission
@@ -218,44 +217,13 @@ def _check_rows_told(name: str, sites: Sequence[str], *, travel: bool) -> list[s
 @command(team, "list", example="sealift team list")
 def team_list(session: Session) -> None:
     """List teams, and who may do what in each."""
+    from sealift_registry.shown import teams as teams_shown
     from sealift_registry.views import people
 
     with session.app.hub.reading() as connection:
-        found, refused = people.teams(connection)
-    headings = ("team", "person", "status", "keys", "may")
-    stewards: list[tuple[str, ...]] = [
-        (one.name, who, "active", "", "steward") for one in found for who in one.stewards
-    ]
-    rows: list[tuple[str, ...]] = [
-        (
-            one.name,
-            person.id,
-            person.status,
-            ", ".join(sorted({key.key_class for key in person.keys})),
-            ", ".join(sorted({use for key in person.keys for use in key.purposes})),
-        )
-        for one in found
-        for person in one.people or ()
-    ]
-    add = "Add one with: sealift team add NAME --steward CARD …"
-    lines = [f"There is no team yet. {add}"]
-    if stewards or rows:
-        lines = in_columns(headings, sorted(stewards + rows))
-    counting = [one for one in found if one.name not in {false.name for false in refused}]
-    lines += [
-        f"Check rows of team {one.name} "
-        f"{'travel with its models' if one.check_rows_travel else 'stay at the hub'}."
-        for one in counting
-    ]
-    data = {
-        "stewards": {one.name: list(one.stewards) for one in found},
-        "people": [dict(zip(headings, row, strict=True)) for row in rows],
-        "check_rows": {one.name: "travel" if one.check_rows_travel else "stay" for one in counting},
-        "refused": [false.error.as_json()["error"] for false in refused],
-    }
-    lines += refused_rows.refusal_lines(refused, "who may do what in team {}")
-    session.terminal.answer("team-list", data, lines)
-    refused_rows.check(refused)
+        told = teams_shown.told(*people.teams(connection))
+    session.terminal.answer("team-list", told.data, told.lines)
+    refused_rows.check(told.refused)
 
 
 @command(sealift, "renew", example="sealift renew team.vision")

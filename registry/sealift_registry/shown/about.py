@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
-from sealift_registry.cli.shown import person, promotion, site, transfer, version
+from sealift_registry.shown import person, promotion, site, transfer, version
 from sealift_registry.trust.hub import Hub
 from sealift_registry.views import people, promotions, sites, transfers, versions
 from sealift_signing.errors import NotFoundError

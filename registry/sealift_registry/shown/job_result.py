@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sealift_registry.cli.shown.converted import converted_lines
-from sealift_registry.cli.shown.exported import exported_lines
-from sealift_registry.cli.shown.ingested import ingested_lines
 from sealift_registry.jobs.job import JobEnd, JobOrder
+from sealift_registry.shown.converted import converted_lines
+from sealift_registry.shown.exported import exported_lines
+from sealift_registry.shown.ingested import ingested_lines
 from sealift_registry.trust.hub import Hub
 from sealift_signing.drawing import plain
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sealift_registry.cli.shown.outcome import outcome_line
+from sealift_registry.shown.outcome import outcome_line
 from sealift_registry.views.transfers import BegunView, TransferView
 from sealift_signing.drawing import pasted, word
 from sealift_signing.more_member import more_json, more_words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sealift_registry.cli.shown.draft import draft_lines
+from sealift_registry.shown.draft import draft_lines
 from sealift_signing.drawing import pasted, word
 from sealift_signing.vocabulary import counted, site_of
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from sealift_registry.catalog.discards import Discard
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.cli.shown.promotion import first_of, status_data
 from sealift_registry.proof.proof_report import NamedCheckRows
 from sealift_registry.regression import comparison_words
 from sealift_registry.regression.regression_report import KIND
+from sealift_registry.shown.promotion import first_of, status_data
 from sealift_registry.views.versions import ArtifactView, EvidenceView, Left, RunsAt, VersionView
 from sealift_signing.drawing import drawn, word
 from sealift_signing.more_member import mark, more_of, more_words

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sealift_registry.cli.shown.outcome import outcome_line
 from sealift_registry.delivery import outcomes, site_software
+from sealift_registry.shown.outcome import outcome_line
 from sealift_registry.views.sites import SiteView
 from sealift_signing.documents import Assignment
 from sealift_signing.drawing import drawn

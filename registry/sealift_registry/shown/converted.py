@@ -7,8 +7,8 @@ from typing import Any
 
 from sealift_registry.catalog.catalog import Catalog, newest
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.cli.shown.version import left_lines
 from sealift_registry.promotion.promise_checks import untriable
+from sealift_registry.shown.version import left_lines
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.teams import lets_check_rows_travel

@@ -1,0 +1,43 @@
+"""What is told of something: lines for people, members for machines, and rows that are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sealift_registry.views.pages import FalseRow
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer.
+
+    Attributes:
+        data: for machines.
+        lines: the same for people.
+        refused: rows of which nothing is told; both say so.
+    """
+
+    data: Mapping[str, Any]
+    lines: Sequence[str]
+    refused: Sequence[FalseRow] = ()
+
+
+def refusal_lines(refused: Iterable[FalseRow], what: str = "{}") -> list[str]:
+    """Lines about what is not listed; `what` it is of each name."""
+    return [
+        line
+        for one in refused
+        for line in (
+            "",
+            f"Not listed is {what.format(one.name)}: {one.error.what}",
+            f"  Next: {one.error.advice}",
+        )
+    ]
+
+
+def refusal_data(refused: Iterable[FalseRow]) -> list[Any]:
+    """The same for machines."""
+    return [one.error.as_json()["error"] for one in refused]
