@@ -200,7 +200,8 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
     words += [f"-dir={folder / 'data'}", f"-s3.config={folder / 's3.json'}", "-filer", "-s3"]
     words += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-iam=false", "-master.telemetry=false"]
     words += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"]
-    words += ["-volume.max=1000", "-master.volumeSizeLimitMB=512", "-volume.minFreeSpace=1"]
+    # Each bucket takes seven; a process of tests makes hundreds of buckets.
+    words += ["-volume.max=10000", "-master.volumeSizeLimitMB=512", "-volume.minFreeSpace=1"]
     words += [f"-filer.localSocket={folder / 'f.sock'}", f"-s3.localSocket={folder / 's.sock'}"]
     return [str(WEED), "-logtostderr=true", "server", *words]
 
