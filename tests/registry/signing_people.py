@@ -17,7 +17,6 @@ from tuf.api.metadata import Metadata, Root, Targets
 
 from sealift_registry.app import App
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.cli.signing import unchanged_of
 from sealift_registry.delivery import assignments, enrolling, retiring
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.trust import hub_drafts, submitting, teams
@@ -25,6 +24,7 @@ from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
 from sealift_registry.trust.submitting import AcceptedSubmission
+from sealift_registry.wanting import unchanged_of
 from sealift_signing import documents, gate, publishing, roles, shape
 from sealift_signing.acts.material import Ask
 from sealift_signing.documents import Assignment, Members

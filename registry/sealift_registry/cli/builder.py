@@ -14,7 +14,7 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_registry.cli.signing import Signing, carry_out, set_aside_versions, signing_options
 from sealift_signing.drawing import drawn, pasted, word
-from sealift_signing.errors import FailedError, SealiftError, UsageError
+from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
@@ -74,21 +74,14 @@ def builder_add(session: Session, *, card: str, scanner: str, how: Signing) -> N
     The cards are those of its two keys, which `sealift builder keys` makes there. What it builds
     and vouches for counts as what the hub does itself.
     """
-    from sealift_registry.trust import builders
-    from sealift_signing.acts.builders import keys_of
+    from sealift_registry.wanting import Asked
+    from sealift_signing.acts.material import Ask
 
     cards = read_cards([card, scanner])
-    name, other = (who for who, _ in cards)
-    if other != keys_of(name)["scanner"]:
-        raise UsageError(
-            "builder-cards",
-            f"The cards of {word(name)} and {word(other)} are not those of one builder.",
-            subject=other,
-            next_step="Give the card that is called like the builder, and then that of its "
-            "scanner, whose name ends with -scanner.",
-        )
-    wanted = builders.added(name, cards, set_aside_versions(how.over))
-    done = carry_out(session, wanted, how, [card, scanner])
+    name = cards[0][0]
+    both = tuple(data for _, data in cards)
+    asked = Asked(Ask("add-builder", (name,)), both, set_aside_versions(how.over))
+    done = carry_out(session, asked, how, [card, scanner])
     if done is not None:
         words = (*done.lines, f"The builder {word(name)} may build now.")
         session.terminal.answer("builder-add", {**done.data, "builder": name}, words)
@@ -106,10 +99,12 @@ def builder_add(session: Session, *, card: str, scanner: str, how: Signing) -> N
 @signing_options("With --at-hub: a fleet administrator's key.")
 def builder_remove(session: Session, *, name: str, status: str, how: Signing) -> None:
     """Take nothing more from a machine; signed by a fleet administrator."""
-    from sealift_registry.trust import builders
+    from sealift_registry.wanting import Asked
+    from sealift_signing.acts.material import Ask
 
-    wanted = builders.removed(name, status, set_aside_versions(how.over))
-    done = carry_out(session, wanted, how)
+    details = {} if status == "retired" else {"status": (status,)}
+    ask = Ask("remove-builder", (name,), details)
+    done = carry_out(session, Asked(ask, aside=set_aside_versions(how.over)), how)
     if done is not None:
         words = (*done.lines, f"Nothing more is taken from the builder {word(name)}.")
         session.terminal.answer("builder-remove", {**done.data, "builder": name}, words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,8 +75,9 @@ def site_enroll(
     The site printed eight words with its request: compare them with those that are shown to whoever
     signs. The answer is written by `sealift site answer`.
     """
-    from sealift_registry.delivery import enrolling
+    from sealift_registry.wanting import Asked
     from sealift_signing import statements
+    from sealift_signing.acts.material import Ask
     from sealift_signing.statements import SiteRequest
     from sealift_signing.wrong_file import reading
     from sealift_sync.bundle.medium import read_named
@@ -85,7 +85,7 @@ def site_enroll(
     step = "Give the file that `sealift-site init --request` wrote."
     request = read_named(Path(file), LARGEST_REQUEST, next_step=step)
     with reading(request, file, "request"):
-        statements.read(SiteRequest, request, what=file)
+        said = statements.read(SiteRequest, request, what=file).predicate
     if answer is not None:
         _check_new(session, answer)
     cards = [one for one in dispatchers if _is_card(one)]
@@ -101,9 +101,10 @@ def site_enroll(
             "would choose who dispatches. Have its owner make a card: sealift key card PERSON "
             "--key FILE"
         )
-    known = session.app.hardware_targets
-    wanted = enrolling.wanted(request, stage, people, found, known, set_aside_versions(how.over))
-    done = carry_out(session, wanted, how, cards, already=enrolling.already)
+    details = {"stage": (stage,)} | ({"dispatcher": tuple(people)} if people else {})
+    owned, aside = tuple(data for _, data in found), set_aside_versions(how.over)
+    asked = Asked(Ask("enroll", (said.site,), details), owned, aside, request)
+    done = carry_out(session, asked, how, cards)
     if done is not None:
         _tell_enrolled(session, done, answer)
 
@@ -229,22 +230,25 @@ def assign(
     assigned with --back and a reason; without, a site would hold it.
     """
     from sealift_registry.catalog.reference import VersionRef
-    from sealift_registry.delivery import assignments
-    from sealift_registry.trust.hub_drafts import unchecked
+    from sealift_registry.wanting import Asked
+    from sealift_signing.acts.assigning import NO_FALLBACK
     from sealift_signing.acts.assignment_changes import needs_both
+    from sealift_signing.acts.material import Ask
+    from sealift_signing.acts.names import GIVEN
 
     if back != bool(reason):
         raise needs_both(version)
 
-    ref = VersionRef.parse(version)
-    pairs = dict(split(groups, "GROUP=HARDWARE-TARGET", once=True))
-    given = None if not fallbacks and not no_fallback else list(fallbacks)
+    pairs = split(groups, "GROUP=HARDWARE-TARGET", once=True)
+    details = {"for": tuple(f"{group}={target}" for group, target in pairs)}
+    if fallbacks or no_fallback:
+        details["fallback"] = tuple(map(str, fallbacks)) or (NO_FALLBACK,)
+    if back:
+        details |= {"back": (GIVEN,), "reason": (reason or "",)}
+    ask = Ask("assign", (site_id, str(VersionRef.parse(version))), details)
     aside = set_aside_versions(how.over)
-    wanted = assignments.wanted(
-        session.app.hub, site_id, ref, pairs, given, aside, back=reason or ""
-    )
-    wanted = replace(wanted, check=unchecked) if any_software else wanted
-    done = carry_out(session, wanted, how, own=True, already=assignments.already)
+    asked = Asked(ask, aside=aside, any_software=any_software)
+    done = carry_out(session, asked, how, own=True)
     if done is not None:
         session.terminal.answer("assign", done.data, done.lines)
 
@@ -283,15 +287,14 @@ def unassign(
     is wrong is recalled: a recall needs no assignment.
     """
     from sealift_registry.catalog.reference import ModelRef
-    from sealift_registry.delivery import assignments, retiring
-    from sealift_registry.trust.hub_drafts import unchecked
+    from sealift_registry.wanting import Asked
+    from sealift_signing.acts.material import Ask
 
-    ref = str(ModelRef.parse(model))
-    wanted = retiring.wanted(
-        session.app.hub, site_id, ref, groups, reason, set_aside_versions(how.over)
-    )
-    wanted = replace(wanted, check=unchecked) if any_software else wanted
-    done = carry_out(session, wanted, how, own=True, already=assignments.already)
+    details = {"reason": (reason,)} | ({"group": tuple(groups)} if groups else {})
+    ask = Ask("unassign", (site_id, str(ModelRef.parse(model))), details)
+    aside = set_aside_versions(how.over)
+    asked = Asked(ask, aside=aside, any_software=any_software)
+    done = carry_out(session, asked, how, own=True)
     if done is not None:
         session.terminal.answer("unassign", done.data, done.lines)
 

@@ -76,6 +76,7 @@ def key_rotate(session: Session, *, what: str, status: str, other_keys: bool, ho
     """
     from sealift_registry.trust import key_rotation
     from sealift_registry.trust.submitting import with_fingerprint
+    from sealift_registry.wanting import Asked
 
     aside, hub = set_aside_versions(how.over), session.app.hub
     with hub.reading() as connection:
@@ -87,8 +88,8 @@ def key_rotate(session: Session, *, what: str, status: str, other_keys: bool, ho
             )
             session.terminal.answer("key-rotate", {"what": what, "new": False}, sentence)
             return
-        wanted = key_rotation.wanted(hub, connection, what, status, aside, anew=other_keys)
-    done = carry_out(session, wanted, how)
+    asked = Asked(key_rotation.ask_of(what, status), aside=aside, other_keys=other_keys)
+    done = carry_out(session, asked, how)
     if done is not None:
         told = with_fingerprint(session.app.hub, done)
         session.terminal.answer("key-rotate", told.data, told.lines)

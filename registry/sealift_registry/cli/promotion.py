@@ -61,15 +61,12 @@ def promote(
         first_lines,
         status_data,
     )
+    from sealift_registry.wanting import Asked
+    from sealift_signing.acts.material import Ask
 
-    ref, promotions = VersionRef.parse(version), session.app.promotions
-    with session.app.hub.reading() as connection:
-        promotions.check_askable(connection, ref, stage)
-    with session.terminal.steps(f"compare with what is listed for {stage}", counted=False) as told:
-        session.app.comparisons.compare(ref, stage, told)
-    with session.app.hub.reading() as connection:
-        wanted = promotions.request_wanted(connection, ref, stage, reason, despite)
-    done = carry_out(session, wanted, how)
+    details = {"reason": (reason,)} | ({"despite": despite} if despite else {})
+    asked = Asked(Ask("request", (str(VersionRef.parse(version)), stage), details))
+    done = carry_out(session, asked, how, compares=f"compare with what is listed for {stage}")
     if done is None:
         return
     status, stale = _status(session, done)
@@ -119,15 +116,19 @@ def approve(
 
     P-NUMBER is how the hub calls it; what is approved is the request that you read, by its sha256.
     """
-    from sealift_registry.catalog.reference import parse_promotion
+    from sealift_registry.catalog.reference import parse_promotion, promotion_id
     from sealift_registry.shown.promotion import status_data
+    from sealift_registry.wanting import Asked
+    from sealift_signing.acts.material import Ask
 
     number, promotions = parse_promotion(promotion), session.app.promotions
     with session.app.hub.reading() as connection:
-        wanted = promotions.approval_wanted(connection, number, meaning, reason, days)
         stale = promotions.stale(connection, promotions.status(connection, number))
         session.terminal.note(stale)
-    done = carry_out(session, wanted, replace(how, asks=not yes))
+    details = {"meaning": (meaning,), "reason": (reason,)}
+    details |= {} if days is None else {"days": (str(days),)}
+    asked = Asked(Ask("approve", (promotion_id(number),), details))
+    done = carry_out(session, asked, replace(how, asks=not yes))
     if done is not None:
         data = status_data(_status(session, done)[0]) | {"stale": stale}
         session.terminal.answer("approve", data, done.lines)
@@ -143,13 +144,13 @@ def object_(session: Session, *, promotion: str, reason: str, yes: bool, how: Si
 
     An objection bars nothing; every later approver is shown it. Who may approve may object.
     """
-    from sealift_registry.catalog.reference import parse_promotion
+    from sealift_registry.catalog.reference import parse_promotion, promotion_id
     from sealift_registry.shown.promotion import status_data
+    from sealift_registry.wanting import Asked
+    from sealift_signing.acts.material import Ask
 
-    number = parse_promotion(promotion)
-    with session.app.hub.reading() as connection:
-        wanted = session.app.promotions.objection_wanted(connection, number, reason)
-    done = carry_out(session, wanted, replace(how, asks=not yes))
+    ask = Ask("object", (promotion_id(parse_promotion(promotion)),), {"reason": (reason,)})
+    done = carry_out(session, Asked(ask), replace(how, asks=not yes))
     if done is not None:
         status, stale = _status(session, done)
         session.terminal.answer("object", status_data(status) | {"stale": stale}, done.lines)

@@ -20,15 +20,10 @@ from sealift_registry.cli.at_hub import AT_HUB, sign_here, signs_here
 from sealift_registry.cli.drafts import read_signed, write_draft
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from sealift_registry.cli.session import Session
-    from sealift_registry.trust.hub_drafts import Wanted
     from sealift_registry.trust.submitting import AcceptedSubmission
+    from sealift_registry.wanting import Asked
     from sealift_signing.acts.material import SetAsideVersion
-    from sealift_signing.drafts import Draft
-
-    Already = Callable[[Connection, Draft, frozenset[str] | None], AcceptedSubmission | None]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -110,36 +105,43 @@ def signing_options(
 
 def carry_out(
     session: Session,
-    wanted: Wanted,
+    asked: Asked,
     how: Signing,
     cards: Sequence[str] = (),
     *,
     own: bool = False,
-    already: Already | None = None,
+    compares: str = "",
 ) -> AcceptedSubmission | None:
-    """Draft `wanted`, and sign and submit it here, where that is meant.
+    """Draft what is asked for, and sign and submit it here, where that is meant.
 
     Args:
         session: the command's.
-        wanted: the act.
+        asked: the act, and what it brings.
         how: by the command's options.
         cards: the files of key cards that whoever signs needs as well.
         own: the command may sign here without `--at-hub`: the dispatcher's.
-        already: what is said where the draft says only what is published, and just now.
+        compares: what is compared before it is drafted, in words.
 
     Returns:
         What came of it; None where a draft was written, and the user was told.
     """
+    from sealift_registry import wanting
     from sealift_registry.trust.hub_drafts import drafted
     from sealift_signing.public_key import PublicKey
 
-    hub, here = session.app.hub, signs_here(session, how, own=own)
+    hub = session.app.hub
+    if compares:
+        with session.terminal.steps(compares, counted=False) as told:
+            wanted = wanting.wanted(session.app, asked, told)
+    else:
+        wanted = wanting.wanted(session.app, asked)
+    here = signs_here(session, how, own=own)
     signers = session.signers(how.keys) if here else []
     keyids = frozenset(PublicKey.from_tuf(one.public_key).keyid for one in signers)
     with hub.reading() as connection:
         found = drafted(hub, connection, wanted)
-        made = found.draft
-        unchanged = (already or unchanged_of)(connection, made, keyids if here else None)
+        made, already = found.draft, wanting.already(wanted.ask.act)
+        unchanged = already(connection, made, keyids if here else None)
     if unchanged is not None:
         hub.copy_metadata()  # an earlier run may have been killed before it did
         return unchanged
@@ -181,21 +183,3 @@ def set_aside_versions(files: Sequence[str]) -> tuple[SetAsideVersion, ...]:
             data = publishing.to_bytes(drafts.to_metadata(part))
             found.append(SetAsideVersion(part.name, data, listed))
     return tuple(found)
-
-
-def unchanged_of(
-    connection: Connection, made: Draft, keyids: frozenset[str] | None
-) -> AcceptedSubmission | None:
-    """What is said where a draft would publish what is published already, and just now."""
-    from sealift_registry.trust.submitting import AcceptedSubmission
-    from sealift_registry.trust.unchanged import is_published
-    from sealift_signing import drafts
-    from sealift_signing.vocabulary import moment
-
-    if not is_published(connection, made, keyids):
-        return None
-    (part,) = (one for one in made.parts if one.kind == drafts.ROLE)
-    signed = drafts.to_metadata(part).signed
-    sentence = f"{part.name} was signed so within the hour, and stays."
-    data = {"role": part.name, "version": signed.version - 1, "expires": moment(signed.expires)}
-    return AcceptedSubmission(new=False, sentence=sentence, data=data)

@@ -18,6 +18,8 @@ from sealift_signing.drawing import pasted
 
 if TYPE_CHECKING:
     from sealift_registry.trust.submitting import AcceptedSubmission
+    from sealift_registry.wanting import Asked
+    from sealift_signing.acts.material import Ask
 
 CARDS = "A key card; its owner makes it with `sealift key card`."
 
@@ -41,6 +43,7 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signi
     from sealift_registry.trust import teams
     from sealift_registry.trust.repository import Repository
     from sealift_registry.trust.submitting import AcceptedSubmission
+    from sealift_signing.acts.material import Ask
 
     person = session.app.hub.home.settings.keys.person
     cards = read_cards(stewards) or own_card(session, person)
@@ -51,13 +54,13 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signi
             new=False, sentence="", data={"team": name}
         )
     else:
-        wanted = teams.team(session.app.hub, name, cards, set_aside_versions(how.over))
-        done = carry_out(session, wanted, how, stewards)
+        ask = Ask("add-team", (name, *(who for who, _ in cards)))
+        done = carry_out(session, _asked(ask, cards, how), how, stewards)
     if done is None:
         return
     if person and not stewards:
-        for make in (teams.requester, teams.approver):
-            carry_out(session, make(name, cards[0]), how)
+        for act in ("add-requester", "add-approver"):
+            carry_out(session, _asked(Ask(act, (name, cards[0][0])), cards[:1], how), how)
     people = [who for who, _ in cards]
     count = f"{len(people)} steward" + ("" if len(people) == 1 else "s")
     data = {**done.data, "team": name, "stewards": people}
@@ -89,12 +92,12 @@ def team_stewards(
     the new stewards have signed the team's list again (`sealift renew team.NAME`), nothing of it
     can be exported.
     """
-    from sealift_registry.trust import teams
+    from sealift_signing.acts.material import Ask
 
     found = read_cards(cards)
     named = (*people, *(who for who, _ in found if who not in people))
-    wanted = teams.stewards(name, named, found, set_aside_versions(how.over))
-    done = carry_out(session, wanted, how, cards)
+    asked = _asked(Ask("set-stewards", (name, *named)), found, how)
+    done = carry_out(session, asked, how, cards)
     if done is not None:
         words = (
             *done.lines,
@@ -119,11 +122,12 @@ def team_approver(
 
     CARD is the person's key card.
     """
-    from sealift_registry.trust import teams
+    from sealift_signing.acts.material import Ask
 
     (found,) = read_cards([card])
-    wanted = teams.approver(name, found, tuple(stages), set_aside_versions(how.over))
-    done = carry_out(session, wanted, how, [card])
+    details = {"stage": tuple(stages)} if stages else {}
+    asked = _asked(Ask("add-approver", (name, found[0]), details), [found], how)
+    done = carry_out(session, asked, how, [card])
     if done is not None:
         which = ", ".join(stages or _stages(session))
         words = f"{found[0]} may now approve for {which} in team {name}."
@@ -140,11 +144,11 @@ def team_requester(session: Session, *, name: str, card: str, how: Signing) -> N
 
     CARD is the person's key card.
     """
-    from sealift_registry.trust import teams
+    from sealift_signing.acts.material import Ask
 
     (found,) = read_cards([card])
-    wanted = teams.requester(name, found, aside=set_aside_versions(how.over))
-    done = carry_out(session, wanted, how, [card])
+    asked = _asked(Ask("add-requester", (name, found[0])), [found], how)
+    done = carry_out(session, asked, how, [card])
     if done is not None:
         words = f"{found[0]} may now request promotions in team {name}."
         data = {**done.data, "team": name, "person": found[0]}
@@ -171,20 +175,20 @@ def team_check_rows(
     travel: whoever has the medium or the site can read them. Without an option it says what holds.
     """
     from sealift_registry.delivery import check_row_permission
-    from sealift_registry.trust.hub_drafts import unchecked
+    from sealift_signing.acts.check_rows import STAY, TRAVEL
+    from sealift_signing.acts.material import Ask
 
     if travel is None:
         _tell_check_rows(session, name)
         return
-    wanted = check_row_permission.wanted(
-        session.app.hub, name, set_aside_versions(how.over), travel=travel
-    )
-    wanted = replace(wanted, check=unchecked) if any_software else wanted
-    sites = wanted.facts.get("site", ())
+    with session.app.hub.reading() as connection:
+        sites = tuple(one.id for one in check_row_permission.sites_of(connection, name))
     session.terminal.note(_check_rows_told(name, sites, travel=travel))
-    done = carry_out(session, wanted, how)
+    ask = Ask("set-check-rows", (name, TRAVEL if travel else STAY))
+    asked = replace(_asked(ask, (), how), any_software=any_software)
+    done = carry_out(session, asked, how)
     if done is not None:
-        data = {**done.data, "team": name, "check_rows": wanted.ask.object[1]}
+        data = {**done.data, "team": name, "check_rows": ask.object[1]}
         session.terminal.answer("team-check-rows", data | {"sites": list(sites)}, done.more)
 
 
@@ -234,13 +238,20 @@ def renew(session: Session, *, role: str, how: Signing) -> None:
 
     ROLE is root, targets, fleet, recall, team.NAME or site.ID. The hub renews its own roles itself.
     """
-    from sealift_registry.trust import teams
     from sealift_registry.trust.submitting import with_fingerprint
+    from sealift_signing.acts.material import Ask
 
-    done = carry_out(session, teams.renewal(role, set_aside_versions(how.over)), how)
+    done = carry_out(session, _asked(Ask("renew", (role,)), (), how), how)
     if done is not None:
         told = with_fingerprint(session.app.hub, done)
         session.terminal.answer("renew", told.data, told.lines)
+
+
+def _asked(ask: Ask, cards: Sequence[tuple[str, bytes]], how: Signing) -> Asked:
+    """An act with these cards, and what the options set aside."""
+    from sealift_registry.wanting import Asked
+
+    return Asked(ask, tuple(data for _, data in cards), set_aside_versions(how.over))
 
 
 def _stages(session: Session) -> tuple[str, ...]:
