@@ -34,7 +34,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         *("signed_deliveries", "site_rows", "stored_fsck", "stored_metadata", "stored_past"),
         *("stored_rows_checked", "stored_sites", "stored_statements", "submitting"),
         *("submitting_several", "unchanged", "waiting_transfers", "what_sites_read"),
-        "g2_50_serving",
+        *("g2_50_serving", "g2_110_wanting"),
     ),
     "journey": ("random_journeys", "thin_journey", "tutorial"),
     "desk": (
@@ -81,7 +81,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "desk": {
         "It asks no hub: desks, and a hub's files on paper.": (
             *("alone", "clocks_and_names", "commands", "every_byte", "interrupted", "memory"),
-            *("signing", "terminal", "typing", "wrong_clocks"),
+            *("signing", "terminal", "typing", "wrong_clocks", "g2_160_bind_account"),
         ),
     },
 }
