@@ -8,7 +8,8 @@ import re
 from tests.test_repository import ROOT
 
 PACKAGES = ("registry/sealift_registry", "signing/sealift_signing", "offline-sync/sealift_sync")
-PLACE = re.compile(r"\{[a-z_][\w.]*[(\[}.:]")
+PLACE = re.compile(r"\{(?!\w+:(?:str|int|path)\})[a-z_][\w.]*[(\[}.:]")
+"""But for what stands in the address of a route, with its type."""
 
 
 def _unfilled(source: str) -> list[tuple[int, str]]:

@@ -1,8 +1,7 @@
 """Blobs: bytes addressed by their SHA-256. Where a hub keeps them, and a folder of them.
 
-A folder has them under `sha256/`, as an OCI image layout has. The hub keeps its artifacts in one or
-elsewhere, a site its store in one, and a bundle is one. A blob that is in a folder under its final
-name was hashed while it was written and flushed to the disk.
+A folder has them under `sha256/`, as an OCI image layout has. A hub may keep its artifacts in one,
+a site its store, and a bundle is one. A blob in it was hashed while written and flushed to disk.
 """
 
 from __future__ import annotations
@@ -124,8 +123,8 @@ class BlobStore(Protocol):
         never called nothing refers to them, though they may be here.
         """
 
-    def open(self, digest: str) -> BinaryIO:
-        """The blob, to be read once and hashed by whoever reads; NotFoundError if not here."""
+    def open(self, digest: str, start: int = 0) -> BinaryIO:
+        """The blob from byte `start` on, to be read once; NotFoundError if not here."""
 
     def each(self, sizes: Mapping[str, int]) -> Iterator[tuple[str, BinaryIO]]:
         """Each of these blobs as `open` gives it, until the next is asked for: small ones first.
@@ -368,8 +367,8 @@ class BlobFolder:
         with open_regular(path) as file:
             return self.put(file, expect=expect, progress=progress, anew=anew)
 
-    def open(self, digest: str) -> BinaryIO:
-        """The blob, to be read.
+    def open(self, digest: str, start: int = 0) -> BinaryIO:
+        """The blob, to be read from byte `start` on.
 
         Raises:
             NotFoundError: it is not here.
@@ -377,11 +376,13 @@ class BlobFolder:
         """
         path = self.path(digest)
         try:
-            return path.open("rb")
+            file = path.open("rb")
+            file.seek(start)
         except (*_NOTHING_THERE, IsADirectoryError) as bad:
             raise self.missing(digest) from bad
         except OSError as bad:
             raise unreadable(str(path), bad) from bad
+        return file
 
     def each(self, sizes: Mapping[str, int]) -> Iterator[tuple[str, BinaryIO]]:
         """Each of these blobs, until the next is asked for or soon after: small ones first."""

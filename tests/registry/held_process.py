@@ -188,9 +188,9 @@ def _adopts() -> None:
 def _reads(store: type[BlobFolder | S3Blobs]) -> None:
     opens = store.open
 
-    def opened(self: Loose, digest: str) -> BinaryIO:
+    def opened(self: Loose, digest: str, start: int = 0) -> BinaryIO:
         reach("reads")
-        return opens(self, digest)
+        return opens(self, digest, start)
 
     store.open = opened  # type: ignore[method-assign]
 

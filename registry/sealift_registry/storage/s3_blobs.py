@@ -347,11 +347,11 @@ class S3Blobs:
                 next_step="Make room on that disk, and run it again.",
             )
 
-    def open(self, digest: str) -> BinaryIO:
-        """The blob, from its first bytes on, which are here already."""
+    def open(self, digest: str, start: int = 0) -> BinaryIO:
+        """The blob; where it is read from its beginning, its first bytes are here already."""
         with self.calls.told():
             try:
-                _, source = open_object(self.calls, self.key(digest))
+                _, source = open_object(self.calls, self.key(digest), start)
             except Exception as bad:
                 if s3_faults.is_missing(bad):
                     raise self.missing(digest) from bad

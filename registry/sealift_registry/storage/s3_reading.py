@@ -38,16 +38,20 @@ class Found:
     etag: str
 
 
-def open_object(calls: Calls, key: str) -> tuple[Found, io.BufferedReader]:
-    """An object, to be read once from its beginning.
+def open_object(calls: Calls, key: str, start: int = 0) -> tuple[Found, io.BufferedReader]:
+    """An object, to be read once from its beginning, or from byte `start` on.
 
     Raises:
         Exception: botocore's own where it is not there (`s3_faults.is_missing`).
         FailedError: it cannot be read.
     """
     room = _room()
+    if start:
+        answer = calls.ask("head_object", Key=key)
+        found = Found(key, int(answer["ContentLength"]), s3_answers.tag(answer))
+        return found, io.BufferedReader(_Ahead(calls, found, room, 0, start), 1)
     found, count = _first(calls, key, room)
-    return found, io.BufferedReader(_Ahead(calls, found, room, count), 1)
+    return found, io.BufferedReader(_Ahead(calls, found, room, count, 0), 1)
 
 
 def _room() -> memoryview:
@@ -61,12 +65,14 @@ class _Ahead(io.RawIOBase):
     Memory is used again, once it was read: what was never used costs more than to copy into it.
     """
 
-    def __init__(self, calls: Calls, found: Found, first: memoryview, count: int) -> None:
+    def __init__(
+        self, calls: Calls, found: Found, first: memoryview, count: int, start: int
+    ) -> None:
         super().__init__()
         self._calls, self._found = calls, found
         self._room, self._now = first, first[:count]
-        self._asked = count
-        self.left = found.size  # of bytes that nobody has read yet
+        self._asked = start + count
+        self.left = found.size - start  # of bytes that nobody has read yet
         self._spare: list[memoryview] = []
         self._due: deque[tuple[memoryview, Future[memoryview]]] = deque()
         self._hands: ThreadPoolExecutor | None = None

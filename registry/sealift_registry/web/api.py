@@ -20,7 +20,14 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 
 from sealift_registry.app import App
-from sealift_registry.web import documenting, guarding, operating, problems, refusals
+from sealift_registry.web import (
+    documenting,
+    download_routes,
+    guarding,
+    operating,
+    problems,
+    refusals,
+)
 from sealift_registry.web.callers import Gatekeeper
 from sealift_registry.web.health import Health
 from sealift_registry.web.metrics import Metrics
@@ -55,7 +62,7 @@ class Served:
     described: dict[str, Any] | None = None
 
 
-ROUTES: Sequence[Any] = (*operating.ROUTES, *documenting.ROUTES)
+ROUTES: Sequence[Any] = (*operating.ROUTES, *documenting.ROUTES, *download_routes.ROUTES)
 """Every route that there is."""
 
 

@@ -79,6 +79,16 @@ def not_acceptable(asked: str, given: Sequence[str]) -> UsageError:
     )
 
 
+def changed_since(subject: str) -> RefusedError:
+    """It is not what whoever asks has seen."""
+    return RefusedError(
+        "changed-since",
+        "It has changed since you read it.",
+        subject=subject,
+        next_step="Read it again, and decide by what it says now.",
+    )
+
+
 def wrong_media_type(given: str, wanted: str) -> UsageError:
     """A body of another kind than can be taken."""
     return UsageError(
