@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -24,8 +25,11 @@ from sealift_registry.web import (
     documenting,
     download_routes,
     guarding,
+    job_routes,
+    log_routes,
     operating,
     problems,
+    reading,
     refusals,
 )
 from sealift_registry.web.callers import Gatekeeper
@@ -62,7 +66,10 @@ class Served:
     described: dict[str, Any] | None = None
 
 
-ROUTES: Sequence[Any] = (*operating.ROUTES, *documenting.ROUTES, *download_routes.ROUTES)
+ROUTES: Sequence[Any] = (
+    *(*operating.ROUTES, *documenting.ROUTES, *download_routes.ROUTES),
+    *(*reading.ROUTES, *job_routes.ROUTES, *log_routes.ROUTES),
+)
 """Every route that there is."""
 
 
@@ -175,6 +182,9 @@ def _methods_at(api: Litestar, path: str) -> list[str]:
 def _unfit(error: ValidationException) -> SealiftError:
     """What is wrong with what was sent, and where."""
     extra = error.extra if isinstance(error.extra, list) else []
+    if not extra:  # what is missing has no place
+        named = re.search(r"'([A-Za-z_-]+)'", error.detail)
+        return refusals.bad_request(f"{named[1] if named else 'something'} is missing")
     sources = {str(one.get("source", "body")) for one in extra}
     places = tuple(
         (str(one.get("key") or "body"), str(one.get("message", "does not fit"))) for one in extra

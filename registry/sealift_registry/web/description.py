@@ -87,11 +87,44 @@ def _complete(operation: Schema, said: Mapping[str, Any]) -> None:
     for status in said.get("problems", ()):
         statuses[status] = PROBLEMS[status]
     answers = operation.setdefault("responses", {})
+    if said.get("text"):
+        _as_text(operation, answers)
+    answers.pop("400", None)  # Litestar's own, in a shape that is never answered
+    for one in operation.get("parameters", ()):
+        one["schema"] = _not_null(one["schema"])
     for status, words in sorted(statuses.items()):
         answer = answers.setdefault(str(status), {"description": words, "content": {}})
         answer.setdefault("content", {})[problems.MEDIA_TYPE] = {
             "schema": {"$ref": f"{REF}Problem"}
         }
+
+
+def _not_null(schema: Schema) -> Schema:
+    """What is in an address is text or is not there: there is no null in it."""
+    kinds = [one for one in schema.get("oneOf", ()) if one.get("type") != "null"]
+    if len(kinds) != 1:
+        return schema
+    return {**{name: one for name, one in schema.items() if name != "oneOf"}, **kinds[0]}
+
+
+def _as_text(operation: Schema, answers: Schema) -> None:
+    """What is read is answered as lines, too, and not at all where it is the same as before."""
+    found = answers["200"]
+    found["content"]["text/plain"] = {"schema": {"type": "string"}}
+    found["headers"] = {
+        "etag": {"schema": {"type": "string"}, "description": "The tag of these bytes."},
+        "link": {"schema": {"type": "string"}, "description": "The next page, where there is one."},
+    }
+    answers["304"] = {"description": "It is as it was when it had the tag that was sent."}
+    operation.setdefault("parameters", []).append(
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "schema": {"type": "string"},
+            "description": "Tags of answers that are there already.",
+            "required": False,
+        }
+    )
 
 
 PROBLEMS: Mapping[int, str] = {

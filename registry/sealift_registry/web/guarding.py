@@ -9,12 +9,15 @@ from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from sealift_registry.web import refusals
 from sealift_registry.web.callers import Caller, Way, Where, signed_out
 
 if TYPE_CHECKING:
     from sealift_registry.web.api import Served
 
 ACTION, WHERE, OPEN = "action", "where", "open"
+OWN = {"request", "state", "data"}
+"""What a function is given and no address holds."""
 Connection = ASGIConnection[Any, Any, Any, Any]
 Finds = Callable[["Served", Connection], Where]
 
@@ -53,10 +56,39 @@ async def check_allowed(connection: Connection, handler: BaseRouteHandler) -> No
     """
     if handler.opt.get(OPEN) or is_options(handler):
         return
+    check_known(connection, handler)
     action = handler.opt.get(ACTION)
     if not action:
         raise signed_out()
     await sync_to_thread(_check, connection, str(action), handler.opt[WHERE])
+
+
+def check_known(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Check that nothing is asked that would silently mean nothing.
+
+    Raises:
+        UsageError: something is.
+    """
+    known = _parameters(handler)
+    asked = [name for name, _ in connection.query_params.multi_items()]
+    for name in asked:
+        if name not in known:
+            raise refusals.unknown_parameter(name, sorted(known))
+        if asked.count(name) > 1 and not known[name]:
+            raise refusals.given_twice(name)
+
+
+def _parameters(handler: BaseRouteHandler) -> dict[str, bool]:
+    """What a route can be asked, by its name in the address; and whether more than once.
+
+    Of what is there twice a guard might judge the one, and the route answer the other.
+    """
+    return {
+        getattr(one.kwarg_definition, "name", None) or name: one.is_non_string_collection
+        or any(inner.is_non_string_collection for inner in one.inner_types)
+        for name, one in handler.parsed_fn_signature.parameters.items()
+        if name not in OWN
+    }
 
 
 def _check(connection: Connection, action: str, finds: Finds) -> None:

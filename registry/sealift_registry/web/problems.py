@@ -30,6 +30,8 @@ ERRORS = f"{refusals.PAGE}/errors"
 BY_CODE: Mapping[str, int] = {
     "signed-out": 401,
     "forbidden": 403,
+    "not-bound": 403,
+    "token-without-scope": 403,
     "no-such-resource": 404,
     "method-not-allowed": 405,
     "not-acceptable": 406,

@@ -89,6 +89,26 @@ def changed_since(subject: str) -> RefusedError:
     )
 
 
+def unknown_parameter(name: str, known: Sequence[str]) -> UsageError:
+    """Something is asked that means nothing here."""
+    return UsageError(
+        "unknown-parameter",
+        f"There is no parameter {word(name)} here.",
+        subject=name,
+        next_step=f"There are: {', '.join(known)}." if known else "Leave it out.",
+    )
+
+
+def given_twice(name: str) -> UsageError:
+    """Something is asked twice that can be asked once."""
+    return UsageError(
+        "twice",
+        f"{name} is given twice.",
+        subject=name,
+        next_step="Give it once; which one was meant cannot be told.",
+    )
+
+
 def wrong_media_type(given: str, wanted: str) -> UsageError:
     """A body of another kind than can be taken."""
     return UsageError(

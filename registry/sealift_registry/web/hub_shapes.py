@@ -1,0 +1,159 @@
+"""What is answered about the hub itself: its jobs, its log, its settings (as `shapes`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from sealift_registry.web.shapes import Page, Refused, Text
+
+
+class JobProblem(Struct):
+    """What went wrong in a job."""
+
+    code: str
+    what: str
+    subject: str
+    next: str
+    exit_code: int
+    final: bool
+
+
+class JobAttempt(Struct):
+    """A try at a job."""
+
+    attempt: int
+    host: str
+    software: str
+    begun: str
+    problem: JobProblem | None
+
+
+class JobWaits(Struct):
+    """Why a job waits."""
+
+    reason: str
+    until: str
+    before: int
+
+
+class JobRow(Struct, kw_only=True):
+    """A job."""
+
+    job: str
+    kind: str
+    about: str
+    state: str
+    queue: str
+    priority: int
+    host: Text
+    limit_seconds: float
+    asked_by: str
+    asked: str
+    retries: Text
+    attempts: list[JobAttempt]
+    seconds: float | None
+    waits: JobWaits | None
+    ended: Text
+    ended_by: Text
+    problem: JobProblem | None
+
+
+class Jobs(Page):
+    """Jobs."""
+
+    jobs: list[JobRow]
+
+
+class JobStanding(Struct):
+    """How far a job is."""
+
+    step: str
+    subject: str
+    done: int
+    total: int
+    at: str
+
+
+class JobShown(JobRow, kw_only=True):
+    """All about a job."""
+
+    arguments: dict[str, Any]
+    retried_by: Text
+    standing: JobStanding | None
+    result: dict[str, Any] | None
+
+
+class TermShown(Struct):
+    """A word that an entry is found by."""
+
+    kind: str
+    value: str
+
+
+class EntryShown(Struct, kw_only=True):
+    """An entry of the log."""
+
+    seq: int
+    format: int
+    requires: list[str]
+    id: str
+    at: str
+    type: str
+    actor: str
+    site: str | UnsetType = UNSET
+    terms: list[TermShown]
+    data: Any
+
+
+class Entries(Struct):
+    """Entries of the log."""
+
+    entries: list[EntryShown]
+    refused: list[Refused]
+
+
+class StepShown(Struct):
+    """Something that is missing, and the command that does it."""
+
+    sentence: str
+    command: str
+
+
+class Missing(Struct):
+    """What is missing next."""
+
+    missing: list[StepShown]
+
+
+class Checkpoint(Struct):
+    """How far the log is, as its key signed it.
+
+    Attributes:
+        size: how many entries it has.
+        root: of its tree, in hexadecimal.
+        note: the signed note (C2SP).
+    """
+
+    size: int
+    root: str
+    note: str
+
+
+class Proof(Struct):
+    """Hashes that show something of the log's tree, in hexadecimal (RFC 9162, section 2.1)."""
+
+    hashes: list[str]
+
+
+class PolicyShown(Struct):
+    """policy.json as the targets role signed it."""
+
+    policy: dict[str, Any]
+
+
+class SettingsShown(Struct):
+    """The hub's settings, by section; what looks like a secret is struck out."""
+
+    settings: dict[str, dict[str, str | int | bool]]

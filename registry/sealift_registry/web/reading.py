@@ -1,0 +1,318 @@
+"""Routes that read what there is: the read models and the lines of the commands, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+from litestar import Response, get
+from litestar.params import QueryParameter
+
+from sealift_registry.catalog import page_sizes
+from sealift_registry.catalog.pages import PagePlace
+from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
+from sealift_registry.shown import (
+    lists,
+    person,
+    promotion,
+    site,
+    steps,
+    teams,
+    transfer,
+    version,
+)
+from sealift_registry.shown.told import Told
+from sealift_registry.trust.repository import Repository
+from sealift_registry.views import people, promotions, sites, transfers, versions
+from sealift_registry.web import hub_shapes, places, shapes
+from sealift_registry.web.answering import Asking, Reads, answered
+from sealift_signing import shape
+from sealift_signing.drawing import word
+from sealift_signing.log_file import cleaned
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from sealift_registry.trust.hub import Hub
+    from sealift_registry.web.api import Served
+
+API = "/api/v1"
+Limit = Annotated[
+    int, QueryParameter(ge=1, le=page_sizes.LARGEST, description="So many rows at most.")
+]
+Beyond = Annotated[str | None, QueryParameter(description="Go on after the row of this name.")]
+NewestFirst = Annotated[bool, QueryParameter(description="Begin with the newest.")]
+Team = Annotated[str | None, QueryParameter(description="Only of this team.")]
+Model = Annotated[str | None, QueryParameter(description="Only of this model, TEAM/MODEL.")]
+Stage = Annotated[str | None, QueryParameter(description="Only for this stage.")]
+Site = Annotated[str | None, QueryParameter(description="Only of this site.")]
+
+
+def served_by(request: Asking) -> Served:
+    """The hub that is served."""
+    found: Served = request.app.state.served
+    return found
+
+
+def _listed(
+    request: Asking,
+    kind: str,
+    place: PagePlace,
+    *,
+    team: str | None = None,
+    model: str | None = None,
+    stage: str | None = None,
+    of_site: str | None = None,
+) -> Response[bytes]:
+    """A page of a list."""
+    app = served_by(request).app
+    wanted = lists.Asked(team, ModelRef.parse(model) if model else None, stage, of_site, place)
+    here = lists.Here(app.hub, app.hardware_targets)
+    with app.hub.reading() as connection:
+        return answered(request, lists.told(here, connection, kind, wanted))
+
+
+def _read(request: Asking, read: Callable[[Connection], Told]) -> Response[bytes]:
+    """What is read in one state of the database."""
+    with served_by(request).app.hub.reading() as connection:
+        found = read(connection)
+    return answered(request, found)
+
+
+# ---------------------------------------------------------------------- models
+
+
+@get(
+    f"{API}/teams",
+    tags=["teams"],
+    **Reads("team.read", shapes.Teams).declared(),
+)
+def list_teams(request: Asking) -> Response[bytes]:
+    """List teams, and who may do what in each."""
+    return _read(request, lambda connection: teams.told(*people.teams(connection)))
+
+
+@get(
+    f"{API}/versions",
+    tags=["models"],
+    **Reads("version.read", shapes.Versions, places.team_asked).declared(),
+)
+def list_versions(
+    request: Asking,
+    *,
+    team: Team = None,
+    model: Model = None,
+    limit: Limit = page_sizes.USUAL,
+    beyond: Beyond = None,
+    newest_first: NewestFirst = False,
+) -> Response[bytes]:
+    """List versions of models; who may not see all teams names one, or a model of it."""
+    place = PagePlace(limit, beyond, newest_first)
+    return _listed(request, "versions", place, team=team, model=model)
+
+
+@get(
+    f"{API}/versions/{{team:str}}/{{model:str}}/{{number:str}}",
+    tags=["models"],
+    **Reads("version.read", shapes.VersionShown).declared(),
+)
+def show_version(request: Asking) -> Response[bytes]:
+    """Show all about a version: its source, its forms, its evidence, where it runs."""
+    named = request.path_params
+    ref = VersionRef.parse(f"{named['team']}/{named['model']}/{named['number']}")
+
+    def read(hub: Hub, connection: Connection) -> Told:
+        found = versions.version(hub, connection, ref)
+        return Told(version.version_data(found), version.version_lines(found))
+
+    return answered(request, served_by(request).app.hub.reading_blobs(read))
+
+
+# ------------------------------------------------------------------ promotions
+
+
+@get(
+    f"{API}/promotions",
+    tags=["promotions"],
+    **Reads("promotion.read", shapes.Promotions, places.team_asked).declared(),
+)
+def list_promotions(
+    request: Asking,
+    *,
+    team: Team = None,
+    model: Model = None,
+    stage: Stage = None,
+    limit: Limit = page_sizes.USUAL,
+    beyond: Beyond = None,
+    newest_first: NewestFirst = False,
+) -> Response[bytes]:
+    """List promotions; who may not see all teams names one, or a model of it."""
+    place = PagePlace(limit, beyond, newest_first)
+    return _listed(request, "promotions", place, team=team, model=model, stage=stage)
+
+
+@get(
+    f"{API}/promotions/{{promotion:str}}",
+    tags=["promotions"],
+    **Reads("promotion.read", shapes.PromotionShown, places.of_promotion).declared(),
+)
+def show_promotion(request: Asking) -> Response[bytes]:
+    """Show all about a promotion: its evidence, who approved, who objected, what is missing."""
+    hub, number = served_by(request).app.hub, parse_promotion(request.path_params["promotion"])
+
+    def read(connection: Connection) -> Told:
+        found = promotions.promotion(connection, hub.now(), number)
+        return Told(promotion.promotion_data(found), promotion.promotion_lines(found))
+
+    return _read(request, read)
+
+
+# ----------------------------------------------------------------------- sites
+
+
+@get(f"{API}/sites", tags=["sites"], **Reads("site.read", shapes.Sites).declared())
+def list_sites(
+    request: Asking,
+    *,
+    stage: Stage = None,
+    limit: Limit = page_sizes.USUAL,
+    beyond: Beyond = None,
+) -> Response[bytes]:
+    """List sites."""
+    return _listed(request, "sites", PagePlace(limit, beyond), stage=stage)
+
+
+@get(f"{API}/sites/{{site:str}}", tags=["sites"], **Reads("site.read", shapes.SiteShown).declared())
+def show_site(request: Asking) -> Response[bytes]:
+    """Show all about a site: what it should run, what it says that it runs, what it reads."""
+
+    def read(connection: Connection) -> Told:
+        found = sites.site(connection, request.path_params["site"])
+        return Told(site.site_data(found), site.site_lines(found))
+
+    return _read(request, read)
+
+
+@get(
+    f"{API}/transfers",
+    tags=["sites"],
+    **Reads("transfer.read", shapes.Transfers, places.site_asked).declared(),
+)
+def list_transfers(
+    request: Asking,
+    *,
+    site: Site = None,
+    limit: Limit = page_sizes.USUAL,
+    beyond: Beyond = None,
+    newest_first: NewestFirst = False,
+) -> Response[bytes]:
+    """List transfers; who may not see all sites names one."""
+    place = PagePlace(limit, beyond, newest_first)
+    return _listed(request, "transfers", place, of_site=site)
+
+
+@get(
+    f"{API}/transfers/{{transfer:str}}",
+    tags=["sites"],
+    **Reads("transfer.read", shapes.TransferShown, places.of_transfer).declared(),
+)
+def show_transfer(request: Asking) -> Response[bytes]:
+    """Show all about a transfer, whether it is signed or only begun."""
+    hub, name = served_by(request).app.hub, request.path_params["transfer"]
+
+    def read(connection: Connection) -> Told:
+        found = transfers.transfer(hub, connection, name)
+        if isinstance(found, transfers.TransferView):
+            return Told(transfer.transfer_data(found), transfer.transfer_lines(found))
+        if found is None:
+            raise transfers.missing(name)
+        return Told(transfer.begun_data(found), transfer.begun_lines(found))
+
+    return _read(request, read)
+
+
+# ---------------------------------------------------------------------- people
+
+
+@get(f"{API}/people", tags=["teams"], **Reads("team.read", shapes.People).declared())
+def list_people(
+    request: Asking, limit: Limit = page_sizes.USUAL, beyond: Beyond = None
+) -> Response[bytes]:
+    """List everybody who holds an office."""
+    return _listed(request, "people", PagePlace(limit, beyond))
+
+
+@get(
+    f"{API}/people/{{person:str}}",
+    tags=["teams"],
+    **Reads("team.read", shapes.PersonShown).declared(),
+)
+def show_person(request: Asking) -> Response[bytes]:
+    """Show all about a person: every office, and the key by which they hold it."""
+
+    def read(connection: Connection) -> Told:
+        found = people.person(connection, request.path_params["person"])
+        return Told(person.person_data(found), person.person_lines(found))
+
+    return _read(request, read)
+
+
+# --------------------------------------------------------------------- the hub
+
+
+@get(f"{API}/roles", tags=["hub"], **Reads("policy.read", shapes.Roles).declared())
+def list_roles(
+    request: Asking, limit: Limit = page_sizes.USUAL, beyond: Beyond = None
+) -> Response[bytes]:
+    """List roles: who signed each, and until when it counts."""
+    return _listed(request, "roles", PagePlace(limit, beyond))
+
+
+@get(
+    f"{API}/hardware-targets",
+    tags=["hub"],
+    **Reads("hardware-target.read", shapes.HardwareTargets).declared(),
+)
+def list_hardware_targets(
+    request: Asking, limit: Limit = page_sizes.USUAL, beyond: Beyond = None
+) -> Response[bytes]:
+    """List what variants can be built for."""
+    return _listed(request, "hardware-targets", PagePlace(limit, beyond))
+
+
+@get(f"{API}/policy", tags=["hub"], **Reads("policy.read", hub_shapes.PolicyShown).declared())
+def show_policy(request: Asking) -> Response[bytes]:
+    """Show the policy: what each stage asks before something counts as promoted to it."""
+
+    def read(connection: Connection) -> Told:
+        found = Repository(connection).policy()
+        lines = shape.write(found).decode().splitlines()
+        return Told({"policy": dict(shape.to_json(found))}, lines)
+
+    return _read(request, read)
+
+
+@get(f"{API}/settings", tags=["hub"], **Reads("settings.read", hub_shapes.SettingsShown).declared())
+def show_settings(request: Asking) -> Response[bytes]:
+    """Show the hub's settings; what looks like a secret is struck out."""
+    settings = served_by(request).app.hub.home.settings
+    found = {name: cleaned(vars(section)) for name, section in vars(settings).items()}
+    lines = [
+        f"{name}.{setting} = {word(str(value))}"
+        for name, section in found.items()
+        for setting, value in section.items()
+    ]
+    return answered(request, Told({"settings": found}, lines))
+
+
+@get(f"{API}/next", tags=["hub"], **Reads("team.read", hub_shapes.Missing).declared())
+def show_next(request: Asking) -> Response[bytes]:
+    """Show what is missing next: a sentence and a command each."""
+    return answered(request, steps.told(served_by(request).app.missing()))
+
+
+ROUTES = (
+    *(list_teams, list_versions, show_version, list_promotions, show_promotion),
+    *(list_sites, show_site, list_transfers, show_transfer, list_people, show_person),
+    *(list_roles, list_hardware_targets, show_policy, show_settings, show_next),
+)
