@@ -52,6 +52,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "SQLite keeps in a column whatever is put there; a server refuses it.": ("stored_types",),
         "It is about a folder that can only be read.": ("read_only_hub",),
+        "It is about files on the disk of a server, before they are taken in.": ("g2_170_uploads",),
         "It is about the process that serves a hub in its home.": ("g2_56_server_process",),
         "It asks no hub: models, conversions, proofs and comparisons.": (
             *("conversion_hardware", "converted_names", "far_from_zero", "frameworks"),

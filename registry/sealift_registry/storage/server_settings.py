@@ -27,6 +27,7 @@ class ServerSettings:
         client_ca: a file with the certificates that those of clients must come from, in PEM.
             Empty: clients need none.
         trusted_proxies: addresses of proxies whose word counts about who asks; with commas between.
+        upload_gib: how much one account may have on its way at once, in GiB.
     """
 
     url: str = ""
@@ -36,6 +37,7 @@ class ServerSettings:
     key: str = ""
     client_ca: str = ""
     trusted_proxies: str = ""
+    upload_gib: int = 20
 
     @property
     def proxies(self) -> tuple[str, ...]:

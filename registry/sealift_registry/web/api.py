@@ -31,6 +31,7 @@ from sealift_registry.web import (
     problems,
     reading,
     refusals,
+    upload_routes,
 )
 from sealift_registry.web.callers import Gatekeeper
 from sealift_registry.web.health import Health
@@ -69,6 +70,7 @@ class Served:
 ROUTES: Sequence[Any] = (
     *(*operating.ROUTES, *documenting.ROUTES, *download_routes.ROUTES),
     *(*reading.ROUTES, *job_routes.ROUTES, *log_routes.ROUTES),
+    *upload_routes.ROUTES,
 )
 """Every route that there is."""
 
