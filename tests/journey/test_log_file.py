@@ -433,7 +433,7 @@ def test_f2_424_the_page_names_every_event_and_no_other() -> None:
     told = set[str]()
     for room in ("signing", "offline-sync", "registry"):
         for file in (root / room).rglob("*.py"):
-            told |= set(re.findall(r'\bevents\.tell\(\s*"[a-z]+", "([a-z-]+)"', file.read_text()))
+            told |= set(re.findall(r'\bevents\.tell\(\s*"[a-z]+",\s*"([a-z-]+)"', file.read_text()))
     told |= {"command-refused", "command-failed"}
     page = (root / "docs/how-to/read-the-log-file.md").read_text()
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
