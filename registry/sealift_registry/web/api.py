@@ -25,6 +25,7 @@ from sealift_registry.web import (
     documenting,
     download_routes,
     guarding,
+    job_events,
     job_routes,
     log_routes,
     operating,
@@ -35,6 +36,7 @@ from sealift_registry.web import (
 )
 from sealift_registry.web.callers import Gatekeeper
 from sealift_registry.web.health import Health
+from sealift_registry.web.job_events import Listeners
 from sealift_registry.web.metrics import Metrics
 from sealift_registry.web.watching import Watching
 from sealift_signing.errors import SealiftError
@@ -56,6 +58,7 @@ class Served:
         version: of the software.
         health: whether it is ready.
         metrics: what it counts.
+        listeners: who is told of jobs as they change.
     """
 
     app: App
@@ -64,12 +67,13 @@ class Served:
     version: str
     health: Health
     metrics: Metrics = field(default_factory=Metrics)
+    listeners: Listeners = field(default_factory=Listeners)
     described: dict[str, Any] | None = None
 
 
 ROUTES: Sequence[Any] = (
     *(*operating.ROUTES, *documenting.ROUTES, *download_routes.ROUTES),
-    *(*reading.ROUTES, *job_routes.ROUTES, *log_routes.ROUTES),
+    *(*reading.ROUTES, *job_routes.ROUTES, *job_events.ROUTES, *log_routes.ROUTES),
     *upload_routes.ROUTES,
 )
 """Every route that there is."""

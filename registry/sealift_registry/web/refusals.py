@@ -146,13 +146,21 @@ def not_http() -> UsageError:
     )
 
 
-def too_many(seconds: int) -> RefusedError:
+class TooManyError(RefusedError):
+    """More requests than one may make; after `retry_after` seconds there is an answer again."""
+
+    retry_after: int = 1
+
+
+def too_many(seconds: int) -> TooManyError:
     """More requests than one may make."""
-    return RefusedError(
+    made = TooManyError(
         "too-many-requests",
         "This caller asks more than the server answers anybody.",
         next_step=f"Ask again in {counted(seconds, 'second')}.",
     )
+    made.retry_after = seconds
+    return made
 
 
 def unexpected(request: str) -> FailedError:
