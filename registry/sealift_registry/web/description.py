@@ -34,9 +34,10 @@ SIGNED_IN = {401: "Nobody is signed in.", 403: "They may not.", 429: "They ask t
 """Of each that is not open to all."""
 
 
-def operation_id(handler: HTTPRouteHandler, _method: Method, _parts: list[Any]) -> str:
-    """The name of an operation: its function's."""
-    return handler.handler_name.rpartition(".")[2]
+def operation_id(handler: HTTPRouteHandler, method: Method, _parts: list[Any]) -> str:
+    """The name of an operation: its function's, with the method where it has a second one."""
+    name = handler.handler_name.rpartition(".")[2]
+    return f"{name}_head" if method == "HEAD" and len(handler.http_methods) > 1 else name
 
 
 def described(routes: Sequence[Any], version: str) -> Schema:

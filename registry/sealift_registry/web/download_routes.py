@@ -47,16 +47,16 @@ def _declared() -> dict[str, Any]:
     }
 
 
-@route(f"{FORM}/manifest", **_declared(), operation_id="manifest")
-def manifest(request: Request[Any, Any, State]) -> ASGIApp:
+@route(f"{FORM}/manifest", **_declared())
+def fetch_manifest(request: Request[Any, Any, State]) -> ASGIApp:
     """Fetch the OCI manifest of a form of a version."""
     served, digest = _served(request), _digest(request)
     store = served.app.hub.home.blobs
     return SentBlob(store, digest, store.size(digest), _conditions(request), MANIFEST)
 
 
-@route(f"{FORM}/blobs/{{sha256:str}}", **_declared(), operation_id="blob")
-def blob(request: Request[Any, Any, State]) -> ASGIApp:
+@route(f"{FORM}/blobs/{{sha256:str}}", **_declared())
+def fetch_blob(request: Request[Any, Any, State]) -> ASGIApp:
     """Fetch a blob that the manifest of a form names, whole or in part (`Range`)."""
     served, digest = _served(request), _digest(request)
     store, wanted = served.app.hub.home.blobs, request.path_params["sha256"]
@@ -111,4 +111,4 @@ def _conditions(request: Request[Any, Any, State]) -> Conditions:
     )
 
 
-ROUTES: tuple[Any, ...] = (manifest, blob)
+ROUTES: tuple[Any, ...] = (fetch_manifest, fetch_blob)

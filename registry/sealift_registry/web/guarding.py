@@ -56,11 +56,9 @@ async def check_allowed(connection: Connection, handler: BaseRouteHandler) -> No
     """
     if handler.opt.get(OPEN) or is_options(handler):
         return
-    check_known(connection, handler)
-    action = handler.opt.get(ACTION)
-    if not action:
+    if not handler.opt.get(ACTION):
         raise signed_out()
-    await sync_to_thread(_check, connection, str(action), handler.opt[WHERE])
+    await sync_to_thread(_check, connection, handler)
 
 
 def check_known(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -91,12 +89,15 @@ def _parameters(handler: BaseRouteHandler) -> dict[str, bool]:
     }
 
 
-def _check(connection: Connection, action: str, finds: Finds) -> None:
+def _check(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Who asks is known first: whatever is then refused is told of with their name."""
     served: Served = connection.app.state.served
     secret, way = _shown(connection)
     caller = served.gatekeeper.caller(secret, way)
     connection.state.caller = caller
-    served.gatekeeper.check(caller, action, finds(served, connection))
+    check_known(connection, handler)
+    finds: Finds = handler.opt[WHERE]
+    served.gatekeeper.check(caller, str(handler.opt[ACTION]), finds(served, connection))
 
 
 def caller_of(connection: Connection) -> Caller:

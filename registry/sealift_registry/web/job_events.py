@@ -150,7 +150,6 @@ def _but_time(found: dict[str, Any]) -> dict[str, Any]:
 @get(
     f"{API}/jobs/{{job:str}}/events",
     tags=["jobs"],
-    operation_id="follow_job",
     media_type="text/event-stream",
     opt=guarding.allowed("job.read", places.of_job) | {"problems": (404, 409)},
     sync_to_thread=True,

@@ -88,10 +88,9 @@ def _declared(*problems: int) -> dict[str, Any]:
 @post(
     OF_TEAM,
     **_declared(400, 409, 415, 422, 507),
-    operation_id="begin_upload",
     responses={201: ResponseSpec(UploadState, generate_examples=False, description="Begun.")},
 )
-async def begin(request: Asking, data: JSONBody[Declaration]) -> Response[UploadState]:
+async def begin_upload(request: Asking, data: JSONBody[Declaration]) -> Response[UploadState]:
     """Declare a file that is to be sent; the same again is the one that there is."""
     return await sync_to_thread(_begin, request, data)
 
@@ -106,8 +105,8 @@ def _begin(request: Asking, data: Declaration) -> Response[UploadState]:
     return Response(_state(found), status_code=201, headers=headers)
 
 
-@get(OF_TEAM, **_declared(), operation_id="list_uploads")
-async def every(request: Asking) -> UploadList:
+@get(OF_TEAM, **_declared())
+async def list_uploads(request: Asking) -> UploadList:
     """List what whoever asks has on its way for a team."""
     account = guarding.caller_of(request).account
     found = await sync_to_thread(_uploads(request).of, account)
@@ -119,10 +118,9 @@ async def every(request: Asking) -> UploadList:
     ONE,
     http_method=["GET", "HEAD"],
     **_declared(404),
-    operation_id="upload",
     responses={200: ResponseSpec(UploadState, generate_examples=False, description="So far.")},
 )
-async def tell(request: Asking) -> Response[Any]:
+async def show_upload(request: Asking) -> Response[Any]:
     """Tell how far a file is."""
     found = await sync_to_thread(_found, request)
     body = None if request.method == "HEAD" else _state(found)
@@ -132,11 +130,10 @@ async def tell(request: Asking) -> Response[Any]:
 @patch(
     ONE,
     **_declared(400, 404, 409, 413, 415, 507),
-    operation_id="add_to_upload",
     request_max_body_size=None,
     responses={200: ResponseSpec(UploadState, generate_examples=False, description="So far.")},
 )
-async def add(request: Asking) -> Response[UploadState]:
+async def add_to_upload(request: Asking) -> Response[UploadState]:
     """Add bytes to a file, from `Upload-Offset` on.
 
     What comes before a connection is cut off is kept. With the last of it the digest is compared;
@@ -160,8 +157,8 @@ async def add(request: Asking) -> Response[UploadState]:
     return Response(_state(now), headers=_headers(now))
 
 
-@delete(ONE, **_declared(404), operation_id="remove_upload")
-async def remove(request: Asking) -> None:
+@delete(ONE, **_declared(404))
+async def remove_upload(request: Asking) -> None:
     """Remove a file, however much of it is here."""
     there, found = await sync_to_thread(lambda: (_uploads(request), _found(request)))
     await sync_to_thread(there.remove, found)
@@ -233,5 +230,5 @@ def _headers(one: Upload) -> dict[str, str]:
     }
 
 
-ROUTES: tuple[Any, ...] = (begin, every, tell, add, remove)
+ROUTES: tuple[Any, ...] = (begin_upload, list_uploads, show_upload, add_to_upload, remove_upload)
 """All of them."""
