@@ -34,13 +34,8 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         *("signed_deliveries", "site_rows", "stored_fsck", "stored_metadata", "stored_past"),
         *("stored_rows_checked", "stored_sites", "stored_statements", "submitting"),
         *("submitting_several", "unchanged", "waiting_transfers", "what_sites_read"),
-        *(
-            "g2_50_serving",
-            "g2_60_reading",
-            "g2_110_wanting",
-            "g2_165_downloads",
-            "g2_180_job_events",
-        ),
+        *("g2_01_accounts", "g2_50_serving", "g2_60_reading", "g2_110_wanting"),
+        *("g2_165_downloads", "g2_180_job_events"),
     ),
     "journey": ("random_journeys", "thin_journey", "tutorial"),
     "desk": (

@@ -51,6 +51,10 @@ DERIVED = Rule("rows are derived from others, and made anew", _ADD | {"DELETE"})
 PASSING = Rule("rows are added, and go when they are old", _ADD | {"DELETE"})
 ORDERED = Rule("rows are added, and go when they are answered", _ADD | {"DELETE"}, _READ)
 ANSWERED = Rule("builders add rows, and the hub takes them out", _ADD | {"DELETE"}, _ADD)
+ENDING = Rule("rows are added, and go when they are used, ended or over", _ADD | {"DELETE"})
+COUNTED = Rule(
+    "rows are added, note what was last, and go when they are over", _ADD | {"DELETE", "UPDATE"}
+)
 READ = Rule("rows are the owner's to write", _READ)
 
 RULES: Mapping[str, Rule] = {
@@ -67,6 +71,11 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(["blob_claim", "condemned_blob"], PASSING),
     "build_order": ORDERED,
     "build_result": ANSWERED,
+    "account": ADDED,
+    **dict.fromkeys(["account_grant", "account_secret", "invitation"], ENDING),
+    **dict.fromkeys(["account_challenge", "one_time_code"], ENDING),
+    # When a session or token was used last is in no entry, and lets nobody in that none lets in.
+    **dict.fromkeys(["session", "api_token", "sign_in_failure", "once_answer"], COUNTED),
     VERSION_TABLE: READ,
 }
 """Every table, by its name."""

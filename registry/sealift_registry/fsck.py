@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, exists, select
 
+from sealift_registry.access import checking as accounts_checking
 from sealift_registry.catalog import filed_rows, logged_rows, statement_rows, tables
 from sealift_registry.catalog.reference import promotion_id
 from sealift_registry.delivery import (
@@ -101,6 +102,7 @@ def _parts(connection: Connection) -> Iterator[LogFault]:
     yield from filed_rows.check(connection)
     yield from logged_rows.check(connection, _identity)
     yield from apart("The jobs", logged_jobs.not_logged(connection))
+    yield from accounts_checking.check(connection)
     yield from apart("What catalog roles list", _listings(connection, signed))
     yield from apart("The enrolments", _enrolments(connection))
     yield from apart("The transfers", _transfers(connection))

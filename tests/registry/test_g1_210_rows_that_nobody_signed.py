@@ -59,6 +59,10 @@ NAMED_BY_NOBODY = {
     "blob_claim": "a blob more is kept, until its holder has ended",
     "condemned_blob": "whoever needs that blob puts it anew",
     "derived_table": "it names tables that were filled; which rows they lack is found by the logs",
+    "account_challenge": "it is answered by a signature, once by the log",
+    "one_time_code": "one code more counts as used",
+    "sign_in_failure": "somebody waits, no longer than the longest pause",
+    "once_answer": "a request that was not made is answered, and nothing is done",
     "seen_ahead": "a note that the log's key did not sign is passed over",
 }
 """Where a row of nobody's changes nothing, and why."""

@@ -317,6 +317,7 @@ def _roles(
 
 def _load_tables() -> None:
     """Have every room's tables in the `MetaData`."""
+    from sealift_registry.access import tables as _access
     from sealift_registry.audit import tables as _log
     from sealift_registry.catalog import tables as _catalog
     from sealift_registry.delivery import tables as _delivery
@@ -324,4 +325,4 @@ def _load_tables() -> None:
     from sealift_registry.storage import blob_tables as _blobs
     from sealift_registry.trust import tables as _trust
 
-    del _log, _catalog, _delivery, _jobs, _blobs, _trust
+    del _access, _log, _catalog, _delivery, _jobs, _blobs, _trust
