@@ -35,6 +35,9 @@ NAMES = re.compile(
 )
 """Values that are spelled as names (docs/reference/formats.md): no shell reads more in them."""
 OF_OURS = {
+    ("accounts.py", "name"),
+    ("granting.py", "of.name"),
+    ("tokens.py", "name"),
     ("acts.py", "' '.join(words)"),
     ("acts.py", "name"),
     ("acts.py", "more"),

@@ -181,6 +181,15 @@ HUB = """
     fingerprint --out {at}/first.draft
     worker --once
     site answer plant-7 --out {at}/again.answer
+    account invite mine --role viewer:team=vision
+    account invite ci --service --role operator
+    account grant mine auditor
+    account revoke mine auditor
+    account token ci --scope job.read
+    account list
+    account show ci
+    account recover mine
+    account disable mine
 """
 """What is done at a hub while another user holds all that they can; the second version is made."""
 SITE = """
@@ -209,6 +218,7 @@ ELSEWHERE = {
     "migrate",  # it waits for the writers' lock as every command that writes, and no longer
     # They open what `job list` opens, and record as every command does.
     *("job show", "job watch", "job cancel", "job retry"),
+    "account revoke-token",  # as account token
     "serve",  # it opens what `list` opens, and goes on until it is told to end
     "runtime add",  # it opens no home, and fetches what it installs
     *("db init", "db upgrade", "db check"),  # a server's, and not this disk's

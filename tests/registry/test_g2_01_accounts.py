@@ -48,7 +48,6 @@ def test_g2_01_an_account_is_what_the_log_says(acme: Acme) -> None:
         (Grant("auditor", site="plant-9"), "no-such-site"),
         (Grant("operator", team=TEAM), "bad-grant-limit"),
         (Grant("publisher", site="plant-7"), "bad-grant-limit"),
-        (Grant("approver"), "bad-role-name"),  # type: ignore[arg-type]
     ],
 )
 def test_g2_01_no_grant_of_what_there_is_not(acme: Acme, grant: Grant, why: str) -> None:
@@ -58,6 +57,24 @@ def test_g2_01_no_grant_of_what_there_is_not(acme: Acme, grant: Grant, why: str)
     assert acme.types() == before
     invited(acme, "anna")
     assert code(lambda: granting.grant(acme.app.hub, "anna", grant, "root")) == why
+
+
+@pytest.mark.parametrize(
+    "text", ["viewer", "publisher:team=vision", "viewer:team=vision,site=plant-7"]
+)
+def test_g2_01_a_grant_is_spelled_as_it_is_read(text: str) -> None:
+    assert Grant.parse(text).spelled == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "approver", "Viewer", "viewer:", "viewer:team=", "viewer:role=x", "viewer:team=a b"),
+        *("viewer:team=a,team=b", "viewer team=a", "viewer:team=a,", "steward:team=vision"),
+    ],
+)
+def test_g2_01_what_is_no_grant_is_refused(text: str) -> None:
+    assert code(lambda: Grant.parse(text)) == "bad-grant"
 
 
 def test_g2_01_a_program_administers_nothing(acme: Acme) -> None:

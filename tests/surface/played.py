@@ -105,6 +105,7 @@ class Played:
         self.keys()
         self.memories()
         self.jobs()
+        self.accounts()
         self.looking()
         self.spoiled()
 
@@ -294,6 +295,21 @@ class Played:
         cards = [days.folder / f"keys/{one}.card" for one in ("shop-2", "shop-2-scanner")]
         days.carry_out(f"builder add {cards[0]} {cards[1]}", days.person("fleet-1"))
         days.carry_out("builder remove shop-2", days.person("fleet-1"))
+
+    def accounts(self) -> None:
+        """People and programs that may sign in to the server."""
+        days = self.days
+        days.hub(f"account invite ursula --role viewer:team={TEAM}")
+        days.hub("account grant ursula auditor")
+        days.hub("account revoke ursula auditor")
+        days.hub("account invite ci --service --role operator")
+        made = days.hub("account token ci --scope job.read --note nightly")
+        days.hub("account token ci --scope job.read")
+        days.hub("account show ci")
+        days.hub(f"account revoke-token ci {made['token']}")
+        days.hub("account list")
+        days.hub("account recover ursula")
+        days.hub("account disable ursula")
 
     def memories(self) -> None:
         """What signers know is shared, compared and given back."""

@@ -49,7 +49,7 @@ def invite(
     """Make an account, and invite whoever it is for.
 
     Raises:
-        UsageError: it cannot be called so, or there is no such role.
+        UsageError: it cannot be called so, or a role is not limited so.
         NotFoundError: a grant is for a team or a site that there is not.
         RefusedError: that name was given already.
     """

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from sealift_signing.errors import UsageError, shown
+from sealift_signing.vocabulary import NAME
+
 Role = Literal["viewer", "publisher", "auditor", "operator", "administrator"]
 Kind = Literal["person", "service"]
 Way = Literal["browser", "desk", "token"]
@@ -48,6 +51,33 @@ class Grant:
         """In words: `viewer`, `publisher of team vision`, `auditor of site plant-7`."""
         limit = f" of team {self.team}" if self.team else ""
         return f"{self.role}{limit}" + (f" of site {self.site}" if self.site else "")
+
+    @property
+    def spelled(self) -> str:
+        """As it is written: `viewer`, `publisher:team=vision`, `viewer:team=vision,site=x`."""
+        limits = [f"team={self.team}"] * bool(self.team) + [f"site={self.site}"] * bool(self.site)
+        return self.role + (f":{','.join(limits)}" if limits else "")
+
+    @classmethod
+    def parse(cls, text: str) -> Grant:
+        """The grant that is spelled so.
+
+        Raises:
+            UsageError: none is.
+        """
+        role, colon, rest = text.partition(":")
+        pairs = [one.partition("=") for one in rest.split(",")] if colon else []
+        limits = {name: value for name, _, value in pairs}
+        right = all(name in {"team", "site"} and NAME.matches(value) for name, _, value in pairs)
+        if role not in ROLES or not right or len(limits) != len(pairs):
+            raise UsageError(
+                "bad-grant",
+                f"{shown(text)} is no role that is granted.",
+                subject=text,
+                next_step=f"There are: {', '.join(ROLES)}; for one team or site alone, such as "
+                "publisher:team=vision. What people sign is never granted.",
+            )
+        return cls(role, limits.get("team"), limits.get("site"))
 
 
 @dataclass(frozen=True)

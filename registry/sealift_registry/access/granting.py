@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, delete, insert
 
 from sealift_registry.access import secret, standing, tables
-from sealift_registry.access.calling import ROLES, Caller, Grant
+from sealift_registry.access.calling import Caller, Grant
 from sealift_registry.access.rights import LIMITS
 from sealift_registry.access.standing import ACCOUNT, STANDING, Standing
 from sealift_registry.trust.hub import Hub
@@ -25,7 +25,7 @@ def check_grants(connection: Connection, kind: str, grants: Sequence[Grant]) -> 
     """Check that an account of a kind may be granted these.
 
     Raises:
-        UsageError: there is no such role, or it is not limited so.
+        UsageError: a role is not limited so.
         NotFoundError: there is no such team or site.
         RefusedError: a program is not granted that, or they are too many.
     """
@@ -48,13 +48,6 @@ def check_grants(connection: Connection, kind: str, grants: Sequence[Grant]) -> 
 
 
 def _check_spelled(one: Grant) -> None:
-    if one.role not in ROLES:
-        raise UsageError(
-            "bad-role-name",
-            f"{one.role} is no role that is granted.",
-            subject=one.role,
-            next_step=f"There are: {', '.join(ROLES)}. What people sign is never granted.",
-        )
     limits = {name for name in ("team", "site") if getattr(one, name)}
     if limits - LIMITS[one.role]:
         what = " and ".join(sorted(limits))
@@ -103,7 +96,7 @@ def grant(hub: Hub, name: str, one: Grant, actor: str, caller: Caller | None = N
 
     Raises:
         NotFoundError: there is no such account, team or site.
-        UsageError: there is no such role.
+        UsageError: the role is not limited so.
         RefusedError: nobody grants themselves anything; or the account has no use for it.
     """
 
@@ -167,7 +160,7 @@ def _check_not_own(of: Standing, caller: Caller | None) -> None:
             "Nobody grants themselves a right.",
             subject=of.name,
             next_step="Have another administrator do it, or whoever runs the hub: sealift account "
-            "grant",
+            f"grant {of.name} ROLE",
         )
 
 

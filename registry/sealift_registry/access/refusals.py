@@ -43,7 +43,7 @@ def forbidden(caller: Caller, action: str, where: Where) -> ForbiddenError:
             "not-bound",
             f"{caller.name} may not {words}: the account is nobody's whose key it knows.",
             subject=caller.name,
-            next_step="Bind it to you, with a key of yours: sealift login",
+            next_step="Bind it to you with a key of yours; see docs/how-to/people-and-rights.md",
         )
     if caller.scopes is not None and action not in caller.scopes:
         return ForbiddenError(

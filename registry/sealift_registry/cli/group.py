@@ -32,6 +32,7 @@ MODULES: Mapping[str, str] = {
     "worker": "worker",
     "builder": "builder",
     "serve": "serve",
+    "account": "accounts",
     "list": "lists",
     "show": "show",
     "audit": "audit",
