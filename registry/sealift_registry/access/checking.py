@@ -53,7 +53,7 @@ def _read(connection: Connection, known: dict[str, Standing]) -> Iterator[LogFau
 
 def _opened(connection: Connection, digests: dict[str, str | None]) -> Iterator[LogFault]:
     """The sha256 of the row of each session and token, by its id; None: it ended."""
-    types = (sessions.OPENED, sessions.CLOSED, tokens.MADE, tokens.REVOKED)
+    types = (sessions.OPENED, sessions.CLOSED, tokens.TOKEN_MADE, tokens.REVOKED)
     for entry in signed_log.oldest_first(connection, *types):
         said: Mapping[str, Any] = entry.data
         name = str(said.get("session") or said.get("token"))

@@ -25,7 +25,7 @@ from sealift_signing.errors import NotFoundError, RefusedError, UsageError, show
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant, moment
 
-MADE, REVOKED = "token.made", "token.revoked"
+TOKEN_MADE, REVOKED = "token.made", "token.revoked"
 TOKEN = "token"  # noqa: S105 - the kind of a term
 """The term by which all about one is found."""
 DAYS = 90
@@ -85,7 +85,7 @@ def make(
         data: dict[str, Json] = {"account": of.id, "token": one.id, "row": one.digest()}
         data |= {"scopes": list(one.scopes), "ends": one.ends}
         terms = {TOKEN: one.id, ACCOUNT: of.name}
-        return hub.entry(MADE, actor, data, terms), Made(one, shown_once)
+        return hub.entry(TOKEN_MADE, actor, data, terms), Made(one, shown_once)
 
     return hub.commit(action).result
 
@@ -145,9 +145,12 @@ def is_logged(connection: Connection, one: TokenRow) -> bool:
         FailedError: an entry is not the one that was signed.
     """
     said = signed_log.newest(
-        connection, (MADE, REVOKED), (TOKEN, one.id), lambda _, data: data.get("token") == one.id
+        connection,
+        (TOKEN_MADE, REVOKED),
+        (TOKEN, one.id),
+        lambda _, data: data.get("token") == one.id,
     )
-    return said is not None and said[0] == MADE and is_so(one.body(), said[1].get("row"))
+    return said is not None and said[0] == TOKEN_MADE and is_so(one.body(), said[1].get("row"))
 
 
 def is_over(one: TokenRow, now: datetime) -> bool:
