@@ -43,7 +43,7 @@ class ToldRefusals:
         """
         events.tell(
             "access",
-            "refused",
+            "access-refused",
             "warning",
             account=caller.name,
             action=action,
