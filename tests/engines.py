@@ -36,7 +36,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         *("submitting_several", "unchanged", "waiting_transfers", "what_sites_read"),
         *("g2_01_accounts", "g2_50_serving", "g2_60_reading", "g2_110_wanting"),
         *("g2_165_downloads", "g2_180_job_events"),
-        "g2_26_account_command",
+        *("g2_26_account_command", "g2_185_tokens_served"),
     ),
     "journey": ("random_journeys", "thin_journey", "tutorial"),
     "desk": (

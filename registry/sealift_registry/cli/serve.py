@@ -64,14 +64,14 @@ def serve(session: Session, *, host: str | None, port: int | None, grace: int) -
 
 
 def _serve(session: Session, listening: Listening, grace: int) -> None:
+    from sealift_registry.access.gatekeeper import Gatekeeper
     from sealift_registry.web import server
     from sealift_registry.web.api import Served
-    from sealift_registry.web.callers import Nobody
     from sealift_registry.web.health import Health
 
     app, url = session.app, listening.url
     health = Health(app.hub, server.valid_until(listening.settings))
-    served = Served(app, Nobody(), url, version("sealift-registry"), health)
+    served = Served(app, Gatekeeper(app.hub), url, version("sealift-registry"), health)
 
     def begun() -> None:
         lines = [f"Serves the hub at {url}", f"  What it answers:  {url}/docs"]

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Protocol
 
-Way = Literal["browser", "desk", "token"]
+from sealift_registry.access.calling import Way, Where
 
-
-@dataclass(frozen=True)
-class Where:
-    """What something is about; all None: the hub as a whole.
-
-    Attributes:
-        team: the team whose it is.
-        site: the site that it is about.
-        owner: the account whose own thing it is: a job, a token, a session, an upload.
-    """
-
-    team: str | None = None
-    site: str | None = None
-    owner: str | None = None
+__all__ = ["Caller", "Gatekeeper", "Nobody", "Way", "Where", "signed_out"]
 
 
 class Caller(Protocol):
@@ -45,7 +31,7 @@ class Caller(Protocol):
 class Gatekeeper(Protocol):
     """Knows who is signed in, and what each may do."""
 
-    def caller(self, secret: str, kind: Way) -> Caller:
+    def caller(self, secret: str, kind: Way, /) -> Caller:
         """Who shows this secret.
 
         Raises:
@@ -53,7 +39,7 @@ class Gatekeeper(Protocol):
         """
         ...
 
-    def check(self, caller: Caller, action: str, where: Where) -> None:
+    def check(self, caller: Any, action: str, where: Where, /) -> None:  # noqa: ANN401 - its own
         """Check that somebody may do something there; a refusal is logged.
 
         Raises:
