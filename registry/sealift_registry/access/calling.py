@@ -92,6 +92,7 @@ class Caller:
         by: how it is signed in.
         credential: the id of the session, or of the token.
         grants: what it was granted, by the log.
+        keyid: the id of that key.
         scopes: of a token: the actions that it is for; None: all that the account may.
         csrf: of a browser's session: what a page must send besides; else empty.
     """
@@ -105,6 +106,7 @@ class Caller:
     grants: frozenset[Grant]
     scopes: frozenset[str] | None = None
     csrf: str = ""
+    keyid: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -97,7 +98,7 @@ class Gatekeeper:
             RefusedError: a role that says so is none that its holders signed.
         """
         with self._hub.reading() as connection:
-            return self._all_offices(connection).of(caller.person)
+            return self._all_offices(connection).of(caller.person, caller.keyid)
 
     # ---------------------------------------------------------------------- who
 
@@ -178,18 +179,18 @@ class Gatekeeper:
             of is None
             or of.id != caller.account
             or not of.enabled
-            or not _is_open(connection, caller)
+            or not _is_open(connection, caller, of, self._hub.now())
         ):
             raise signed_out()
         now = _caller(of, caller.by, caller.credential, scopes=caller.scopes, csrf=caller.csrf)
-        held = offices.read(connection).held(of.person)
+        held = offices.read(connection).held(of.person, of.keyid)
         if not rights.may(action, now, held, where):
             raise forbidden(now, action, where)
 
     def _held(self, connection: Connection, caller: Caller) -> Held:
         if caller.person is None:
             return Held()
-        return self._all_offices(connection).held(caller.person)
+        return self._all_offices(connection).held(caller.person, caller.keyid)
 
     def _all_offices(self, connection: Connection) -> Offices:
         size = _size(connection)
@@ -207,18 +208,27 @@ def _caller(
     csrf: str = "",
 ) -> Caller:
     grants = frozenset(of.grants.values())
-    return Caller(of.id, of.name, of.kind, of.person, way, credential, grants, scopes, csrf)
+    return Caller(
+        of.id, of.name, of.kind, of.person, way, credential, grants, scopes, csrf, of.keyid
+    )
 
 
-def _is_open(connection: Connection, caller: Caller) -> bool:
-    """Whether the session or token is still there, asked within a commit."""
-    t = tables.api_token if caller.by == "token" else tables.session
-    row = connection.execute(select(t.c.body).where(t.c.id == caller.credential)).first()
+def _is_open(connection: Connection, caller: Caller, of: Standing, now: datetime) -> bool:
+    """Whether the session or token is still good, asked within a commit."""
+    by_token = caller.by == "token"
+    t = tables.api_token if by_token else tables.session
+    row = connection.execute(select(t).where(t.c.id == caller.credential)).first()
     if row is None:
         return False
-    if caller.by == "token":
-        return tokens.is_logged(connection, tokens.read(bytes(row.body)))
-    return sessions.is_logged(connection, sessions.read(bytes(row.body)))
+    if by_token:
+        token = _read(tokens.read, bytes(row.body))
+        return (token.id, token.account, token.era) == (row.id, of.id, of.era) and (
+            not tokens.is_over(token, now) and tokens.is_logged(connection, token)
+        )
+    session = _read(sessions.read, bytes(row.body))
+    return (session.id, session.account, session.era) == (row.id, of.id, of.era) and (
+        not sessions.is_over(session, row.seen, now) and sessions.is_logged(connection, session)
+    )
 
 
 def _account_of(connection: Connection, one: SessionRow | TokenRow) -> Standing | None:

@@ -5,7 +5,8 @@ Nothing of it is stored. Whoever left a team a moment ago has nothing of it in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -13,8 +14,9 @@ from sqlalchemy import Connection
 from sealift_registry.access.calling import NOTHING, Held
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles
-from sealift_signing.acts.offices import Office, offices
+from sealift_signing.acts.offices import Office, member_offices, role_offices
 from sealift_signing.documents import members_path
+from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.organisation import Organisation
 
 
@@ -30,13 +32,17 @@ class Offices:
     by_person: Mapping[str, tuple[Office, ...]]
     teams: Mapping[str, str]
 
-    def of(self, person: str | None) -> tuple[Office, ...]:
-        """What somebody holds; nothing, where an account is nobody's yet."""
-        return () if person is None else self.by_person.get(person, ())
+    def of(self, person: str | None, keyid: str | None) -> tuple[Office, ...]:
+        """What somebody holds; nothing where an account is nobody's, or by a key of nobody's now.
 
-    def held(self, person: str | None) -> Held:
+        Whoever proved a key that was exchanged, or called compromised, since proves another one.
+        """
+        mine = () if person is None else self.by_person.get(person, ())
+        return mine if any(one.key.keyid == keyid for one in mine) else ()
+
+    def held(self, person: str | None, keyid: str | None) -> Held:
         """The same, as rights go by it."""
-        places = {one.place for one in self.of(person)}
+        places = {one.place for one in self.of(person, keyid)}
         if not places:
             return NOTHING
         members = {self.teams[one] for one in places if one in self.teams}
@@ -49,17 +55,32 @@ class Offices:
 
 
 def read(connection: Connection) -> Offices:
-    """The offices of everybody.
+    """The offices of everybody, by what those signed who hold its role now.
 
-    Raises:
-        RefusedError: a role that says so is none that its holders signed.
+    What others signed, who held it once, gives nobody a right: whoever has the database may put in
+    a version by keys that were stolen and exchanged. Of a role that is not signed so, its offices
+    are nobody's until it is; the rest stays.
     """
-    organisation = Organisation(Repository(connection).stored.rows, former=True)
+    organisation = Organisation(Repository(connection).stored.rows)
     found: dict[str, list[Office]] = {}
-    for one in offices(organisation):
+    teams: dict[str, str] = {}
+    for one in _of_roles(organisation):
         found.setdefault(one.person, []).append(one)
-    teams = {members_path(team): team for team in organisation.teams}
+    with suppress(RefusedError, NotFoundError):
+        teams = {members_path(team): team for team in organisation.teams}
+    for team in teams.values():
+        with suppress(RefusedError, NotFoundError):
+            for one in list(member_offices(organisation, team)):
+                found.setdefault(one.person, []).append(one)
     return Offices({person: tuple(held) for person, held in found.items()}, teams)
+
+
+def _of_roles(organisation: Organisation) -> Iterator[Office]:
+    for owner in (roles.ROOT, roles.TARGETS, roles.FLEET):
+        with suppress(RefusedError, NotFoundError):
+            is_root = owner == roles.ROOT
+            head = organisation.root if is_root else organisation.head(owner)
+            yield from list(role_offices(head.metadata.signed))
 
 
 def _whose(places: set[str], kind: str) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sealift_registry.access.calling import Caller, Where
 from sealift_registry.access.rights import ACTIONS
+from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
 
 
@@ -36,7 +37,11 @@ def forbidden(caller: Caller, action: str, where: Where) -> ForbiddenError:
     """Somebody may not do it, or not there."""
     rule = ACTIONS.get(action)
     words = rule.words if rule else "do that"
-    there = [f"team {where.team}"] * bool(where.team) + [f"site {where.site}"] * bool(where.site)
+    there = [
+        f"{kind} {word(name)}"
+        for kind, name in (("team", where.team), ("site", where.site))
+        if name
+    ]
     place = f" (asked of {' and '.join(there)})" if there else ""
     if rule and rule.people and caller.kind == "person" and caller.person is None:
         return ForbiddenError(

@@ -23,7 +23,7 @@ from sealift_registry.trust.hub import Hub
 from sealift_signing import shape
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import plain
-from sealift_signing.errors import NotFoundError, SealiftError
+from sealift_signing.errors import FailedError, NotFoundError, SealiftError
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant, moment
 
@@ -196,14 +196,18 @@ def is_over(one: SessionRow, seen: str | None, now: datetime) -> bool:
 def note_seen(hub: Hub, one: SessionRow, seen: str | None) -> None:
     """Note that it is used now, where that was not noted within the last minute.
 
-    Raises:
-        FailedError: it could not be written.
+    It lets nobody in, so where it cannot be written, as on a full disk, whoever asks still reads.
     """
     now = hub.now()
     if abs(now - instant(seen or one.made)) < NOTED:
         return
     t = tables.session
-    with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
+    with (
+        suppress(FailedError),
+        hub.database.in_words(),
+        hub.database.writing() as connection,
+        connection.begin(),
+    ):
         connection.execute(update(t).where(t.c.id == one.id).values(seen=moment(now)))
 
 

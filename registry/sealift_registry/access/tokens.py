@@ -6,6 +6,7 @@ As of a session, the log has the sha256 of a token's row, and whether it was rev
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +22,7 @@ from sealift_registry.trust.hub import Hub
 from sealift_signing import shape
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import plain
-from sealift_signing.errors import NotFoundError, RefusedError, UsageError, shown
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError, shown
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant, moment
 
@@ -161,13 +162,17 @@ def is_over(one: TokenRow, now: datetime) -> bool:
 def note_used(hub: Hub, one: TokenRow, used: str | None) -> None:
     """Note that it is used now, where that was not noted within the last minute.
 
-    Raises:
-        FailedError: it could not be written.
+    It lets nobody in, so where it cannot be written, as on a full disk, whoever asks still reads.
     """
     now, t = hub.now(), tables.api_token
     if used is not None and abs(now - instant(used)) < NOTED:
         return
-    with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
+    with (
+        suppress(FailedError),
+        hub.database.in_words(),
+        hub.database.writing() as connection,
+        connection.begin(),
+    ):
         connection.execute(update(t).where(t.c.id == one.id).values(used=moment(now)))
 
 

@@ -56,18 +56,28 @@ def offices(organisation: Organisation) -> Iterator[Office]:
     """Every office of every person, by what was published last."""
     targets, fleet = organisation.head(roles.TARGETS), organisation.head(roles.FLEET)
     for owner in (organisation.root, targets, fleet):
-        for role in held_by_people(owner.metadata.signed):
-            for person, key in roles.named_keys(owner.metadata.signed, role).items():
-                yield Office(role, name_of(role), person, key)
+        yield from role_offices(owner.metadata.signed)
     for team in organisation.teams:
-        members = organisation.members(team)
-        for one in members.people if members else ():
-            if one.status != "active":
-                continue  # such a key counts for nothing that is new
-            for entitled in one.keys:
-                name = f"{MAY}{wording.purposes(entitled.purposes)} in team {team}"
-                key = PublicKey.parse(entitled.key)
-                yield Office(documents.members_path(team), name, one.id, key)
+        yield from member_offices(organisation, team)
+
+
+def role_offices(signed: Root | Targets) -> Iterator[Office]:
+    """The offices that a delegator's verified metadata gives people."""
+    for role in held_by_people(signed):
+        for person, key in roles.named_keys(signed, role).items():
+            yield Office(role, name_of(role), person, key)
+
+
+def member_offices(organisation: Organisation, team: str) -> Iterator[Office]:
+    """The offices that a team's list of people gives."""
+    members = organisation.members(team)
+    for one in members.people if members else ():
+        if one.status != "active":
+            continue  # such a key counts for nothing that is new
+        for entitled in one.keys:
+            name = f"{MAY}{wording.purposes(entitled.purposes)} in team {team}"
+            key = PublicKey.parse(entitled.key)
+            yield Office(documents.members_path(team), name, one.id, key)
 
 
 def held_by_people(signed: Root | Targets) -> tuple[str, ...]:
