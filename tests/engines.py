@@ -36,7 +36,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         *("submitting_several", "unchanged", "waiting_transfers", "what_sites_read"),
         *(
             "g2_01_accounts",
-            "g2_16_held_offices",
+            *("g2_16_held_offices", "g2_30_signing_in", "g2_40_binding"),
             "g2_50_serving",
             "g2_60_reading",
             "g2_110_wanting",

@@ -29,6 +29,8 @@ ERRORS = f"{refusals.PAGE}/errors"
 
 BY_CODE: Mapping[str, int] = {
     "signed-out": 401,
+    "sign-in-failed": 401,
+    "no-invitation": 401,
     "forbidden": 403,
     "not-bound": 403,
     "token-without-scope": 403,
