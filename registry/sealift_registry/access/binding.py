@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from sealift_registry.access import granting, offices, standing, tables
 from sealift_registry.access.calling import Caller
+from sealift_registry.access.rights import BIND
 from sealift_registry.access.standing import ACCOUNT, BOUND, Standing
 from sealift_registry.access.told_refusals import REFUSED
 from sealift_registry.trust import signed_log
@@ -87,7 +88,7 @@ def take(hub: Hub, caller: Caller, server: str, draft: Draft) -> Standing:
     try:
         return hub.commit(action).result
     except TwoAccountsError:
-        told: dict[str, Json] = {"account": caller.account, "action": "me.bind", "by": caller.by}
+        told: dict[str, Json] = {"account": caller.account, "action": BIND, "by": caller.by}
         told |= {"credential": caller.credential}
         hub.commit_entry(hub.entry(REFUSED, caller.name, told, {ACCOUNT: caller.name}))
         raise
