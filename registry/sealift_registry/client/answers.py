@@ -1,0 +1,182 @@
+"""What a server answered: bounded bytes, read strictly, and its problems as our errors."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from sealift_registry.client import faults
+from sealift_signing.drawing import word
+from sealift_signing.errors import (
+    FailedError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    SealiftError,
+    UsageError,
+)
+
+JSON, TEXT, PROBLEM = "application/json", "text/plain", "application/problem+json"
+_CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,9}")
+LONGEST_CODE = 60
+DEEPEST = 60
+"""Levels of JSON."""
+USAGE = frozenset({400, 405, 406, 411, 412, 413, 414, 415, 422, 428, 431})
+"""Statuses that say that something was asked wrongly."""
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: of HTTP.
+        kind: the media type, without its parameters.
+        body: all of it.
+        server: whose it is, for errors.
+    """
+
+    status: int
+    kind: str
+    body: bytes
+    server: str
+
+    def check(self) -> None:
+        """Check that it is no problem.
+
+        Raises:
+            SealiftError: it is one, as the server's own code has it.
+        """
+        if 200 <= self.status < 300:  # noqa: PLR2004 - RFC 9110, section 15.3
+            return
+        if self.kind == PROBLEM:
+            raise self._problem()
+        raise self.odd(f"status {self.status} and no reason")
+
+    def json(self) -> Object:
+        """The one object that it holds.
+
+        Raises:
+            MalformedError: it holds something else.
+        """
+        if self.kind not in {JSON, PROBLEM}:
+            raise self.odd(f"{word(self.kind or 'nothing', 60)} where JSON was asked for")
+        try:
+            found = json.loads(
+                self.body.decode(), object_pairs_hook=_once, parse_constant=_no_number
+            )
+        except (ValueError, RecursionError) as bad:
+            raise self.odd("what is not JSON") from bad
+        if not isinstance(found, dict) or _depth(found) > DEEPEST:
+            raise self.odd("JSON of another form")
+        return found
+
+    def lines(self) -> list[str]:
+        """The lines of a text.
+
+        Raises:
+            MalformedError: it is no text.
+        """
+        if self.kind != TEXT:
+            raise self.odd(f"{word(self.kind or 'nothing', 60)} where text was asked for")
+        try:
+            return self.body.decode().removesuffix("\n").split("\n")
+        except UnicodeDecodeError as bad:
+            raise self.odd("what is not text") from bad
+
+    def odd(self, what: str) -> MalformedError:
+        """It is not what a hub's server answers."""
+        return faults.odd(self.server, what)
+
+    def _problem(self) -> SealiftError:
+        said = self.json()
+        code, title, subject, step = (
+            _text(said.get(name)) for name in ("code", "title", "subject", "next")
+        )
+        if len(code) > LONGEST_CODE or not _CODE.fullmatch(code) or not title:
+            raise self.odd("a problem without a code")
+        kind = kind_of(self.status)
+        return kind(code, f"The server says: {title}", subject=subject, next_step=step)
+
+
+def kind_of(status: int) -> type[SealiftError]:
+    """Which of our errors a problem of this status is."""
+    if status >= 500:  # noqa: PLR2004 - RFC 9110, section 15.6
+        return FailedError
+    if status in USAGE:
+        return UsageError
+    return NotFoundError if status in {404, 410} else RefusedError
+
+
+def text_of(said: Object, name: str, answer: Answer) -> str:
+    """A member that is text.
+
+    Raises:
+        MalformedError: it is something else.
+    """
+    found = said.get(name)
+    if not isinstance(found, str):
+        raise answer.odd(f"no {name}")
+    return found
+
+
+def texts_of(said: Object, name: str, answer: Answer) -> tuple[str, ...]:
+    """A member that is a list of texts; none where it is not there.
+
+    Raises:
+        MalformedError: it is something else.
+    """
+    found = said.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise answer.odd(f"a {name} that is no list of lines")
+    return tuple(found)
+
+
+def bytes_of(said: Object, name: str, answer: Answer) -> bytes:
+    """A member that is bytes in base64.
+
+    Raises:
+        MalformedError: it is something else.
+    """
+    try:
+        return base64.b64decode(text_of(said, name, answer), validate=True)
+    except (binascii.Error, ValueError) as bad:
+        raise answer.odd(f"a {name} that is not base64") from bad
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose members are each named once: of two, programs would take either."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _no_number(_name: str) -> NoReturn:
+    raise ValueError
+
+
+def _depth(value: object) -> int:
+    """The levels of a value, counted without recursion."""
+    deepest, level = 0, [value]
+    while level and deepest <= DEEPEST:
+        deepest += 1
+        below: list[object] = []
+        for one in level:
+            if isinstance(one, dict):
+                below += one.values()
+            elif isinstance(one, list):
+                below += one
+        level = below
+    return deepest

@@ -1,0 +1,219 @@
+"""A hub behind its server: what a desk can ask of it, by name and type.
+
+Nothing that it answers is believed where something is signed: a draft is examined by the desk's own
+gate, with its own memory (`sealift_signing.desk`). The rest is shown, each line drawn anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from sealift_registry.client.address import ServerAddress
+from sealift_registry.client.answers import (
+    JSON,
+    TEXT,
+    Answer,
+    Object,
+    bytes_of,
+    text_of,
+    texts_of,
+)
+from sealift_registry.client.asking import Asking, Query, Tls
+from sealift_signing import drafts
+from sealift_signing.acts.material import Ask, SetAsideVersion
+from sealift_signing.drafts import Draft
+
+API = "/api/v1"
+DRAFT = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What a server says became of what was submitted.
+
+    Attributes:
+        new: it was published now; else it was there already.
+        data: what it is, for machines.
+        lines: the same for people.
+        left_out: what is said of signatures that do not count.
+    """
+
+    new: bool
+    data: Object
+    lines: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A draft that a server offers, and what it says of it.
+
+    Attributes:
+        draft: nobody's word until it was examined.
+        warnings: the server's.
+    """
+
+    draft: Draft
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session that was opened."""
+
+    secret: str
+    account: str
+    name: str
+    ends: str
+
+
+class RemoteHub:
+    """A hub's server, asked by somebody who is signed in there, or by nobody yet."""
+
+    def __init__(
+        self,
+        address: ServerAddress,
+        tls: Tls,
+        secret: str = "",
+        told: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.address = address
+        self._asking = Asking(address, tls, secret, told)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._asking.close()
+
+    # ------------------------------------------------------------------ who asks
+
+    def sign_in(self, account: str, password: str, code: str = "") -> Opened:
+        """Open a session.
+
+        Raises:
+            SealiftError: the server's: it is another password, or too many were tried.
+        """
+        said = {"account": account, "password": password, "code": code, "for": "desk"}
+        answer = self._asking.write("POST", f"{API}/session", _json(said))
+        found = answer.json()
+        return Opened(
+            text_of(found, "session", answer),
+            text_of(found, "account", answer),
+            text_of(found, "name", answer),
+            text_of(found, "ends", answer),
+        )
+
+    def sign_out(self) -> None:
+        """End the session that is shown."""
+        self._asking.write("DELETE", f"{API}/session")
+
+    # ------------------------------------------------------------------ what is signed
+
+    def draft(
+        self,
+        ask: Ask,
+        *,
+        cards: Sequence[bytes] = (),
+        aside: Sequence[SetAsideVersion] = (),
+        request: bytes = b"",
+        any_software: bool = False,
+        other_keys: bool = False,
+    ) -> Offered | Submitted:
+        """The draft of an act; or what is published already, and just now.
+
+        Args:
+            ask: the act, as the person names it.
+            cards: key cards that it is to carry.
+            aside: versions of a role that are to be set aside.
+            request: a site's, to be enrolled.
+            any_software: go on though a site said that it cannot read, or try, what it would get.
+            other_keys: make other keys than those of an earlier draft.
+
+        Raises:
+            SealiftError: the server's; or what it answers is no draft.
+        """
+        said = {
+            "act": ask.act,
+            "object": list(ask.object),
+            "details": {name: list(given) for name, given in ask.details.items()},
+            "cards": [_text(one) for one in cards],
+            "aside": [
+                {
+                    "role": one.role,
+                    "data": _text(one.data),
+                    "documents": {path: _text(data) for path, data in one.documents.items()},
+                }
+                for one in aside
+            ],
+            "request": _text(request),
+            "any_software": any_software,
+            "other_keys": other_keys,
+        }
+        answer = self._asking.write("POST", f"{API}/drafts", _json(said))
+        found = answer.json()
+        unchanged = found.get("unchanged")
+        if isinstance(unchanged, dict):
+            return _submitted(unchanged, answer)
+        data = bytes_of(found, "draft", answer)
+        made = drafts.read(data, what=f"the draft that {self.address} offers")
+        return Offered(made, texts_of(found, "warnings", answer))
+
+    def submit(self, signed: bytes) -> Submitted:
+        """Hand in what somebody signed: a draft's file, or a version that was remembered.
+
+        Raises:
+            SealiftError: the server's: it does not count, or no longer follows.
+        """
+        answer = self._asking.write("POST", f"{API}/submissions", signed, kind=DRAFT)
+        return _submitted(answer.json(), answer)
+
+    # ------------------------------------------------------------------ what is shown
+
+    def lines(self, path: str, query: Query | None = None) -> list[str]:
+        """What the hub prints of something, a line each; none is ours.
+
+        Raises:
+            SealiftError: the server's.
+        """
+        return self._asking.read(f"{API}{path}", TEXT, query).lines()
+
+    def members(self, path: str, query: Query | None = None) -> Object:
+        """The same for machines.
+
+        Raises:
+            SealiftError: the server's.
+        """
+        return self._asking.read(f"{API}{path}", JSON, query).json()
+
+    def order(self, path: str) -> Object:
+        """Have something done that takes no further words, such as a job cancelled.
+
+        Raises:
+            SealiftError: the server's.
+        """
+        return self._asking.write("POST", f"{API}{path}").json()
+
+
+def address_of(*parts: str) -> str:
+    """The path of a resource: what people name is one part each, whatever it holds."""
+    return "".join(f"/{quote(one, safe='')}" for one in parts)
+
+
+def _submitted(said: Object, answer: Answer) -> Submitted:
+    new, data = said.get("new"), said.get("data")
+    if not isinstance(new, bool) or not isinstance(data, dict):
+        raise answer.odd("something else than what became of what was submitted")
+    lines = texts_of(said, "lines", answer)
+    return Submitted(new, data, lines, texts_of(said, "left_out", answer))
+
+
+def _json(value: Any) -> bytes:  # noqa: ANN401 - JSON
+    return json.dumps(value, ensure_ascii=True).encode()
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,157 @@
+"""Servers that somebody is signed in at, kept in files of their own beside what they remember.
+
+    $XDG_CONFIG_HOME/sealift/servers/SHA256.json, else ~/.config/sealift/servers/…     mode 0600
+
+A session opens what its person may look at and submit; it signs nothing, for that takes their key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sealift_registry.client.address import ServerAddress
+from sealift_registry.client.asking import Tls
+from sealift_signing import file_access, memory_folder
+from sealift_signing.drawing import word
+from sealift_signing.errors import MalformedError, RefusedError
+
+SERVERS = "servers"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """A session at a server.
+
+    Attributes:
+        url: the server's.
+        secret: by which the server knows it.
+        account: its account's id.
+        name: what the account is called.
+        ends: when it is over, whatever happens.
+        authorities: as `Tls` has it, and the next two.
+    """
+
+    url: str
+    secret: str
+    account: str
+    name: str
+    ends: str
+    authorities: str = ""
+    certificate: str = ""
+    key: str = ""
+
+    @property
+    def tls(self) -> Tls:
+        """How its server is asked."""
+        return Tls(self.authorities, self.certificate, self.key)
+
+
+class Sessions:
+    """The sessions of whoever runs this; `told` of a file that others could read."""
+
+    def __init__(self, folder: Path, told: Callable[[str], None] = lambda _: None) -> None:
+        self._folder = folder
+        self._told = told
+
+    @classmethod
+    def located(
+        cls, environment: Mapping[str, str], told: Callable[[str], None] = lambda _: None
+    ) -> Sessions:
+        """Theirs, by the environment.
+
+        Raises:
+            UsageError: nothing says where they lie: there is no home.
+        """
+        given = environment.get("XDG_CONFIG_HOME")
+        base = Path(given) if given else memory_folder.home(environment) / ".config"
+        return cls(base / "sealift" / SERVERS, told)
+
+    def at(self, server: ServerAddress) -> OpenSession | None:
+        """The session at a server; None where there is none.
+
+        Raises:
+            MalformedError: its file is damaged.
+            FailedError: it cannot be read.
+        """
+        path = self.path(server)
+        data = memory_folder.read(path)
+        if data is None:
+            return None
+        self._close(path)
+        found = _read(path, data)
+        if found.url != str(server):
+            raise _damaged(path)
+        return found
+
+    def get(self, server: ServerAddress) -> OpenSession:
+        """As `at`.
+
+        Raises:
+            RefusedError: nobody is signed in there.
+        """
+        found = self.at(server)
+        if found is None:
+            raise RefusedError(
+                "not-signed-in",
+                f"You are not signed in at {server}.",
+                subject=str(server),
+                next_step="Sign in there first.",
+            )
+        return found
+
+    def keep(self, session: OpenSession) -> None:
+        """Keep a session in the place of another at that server.
+
+        Raises:
+            FailedError: it could not be written.
+        """
+        said = {"format": FORMAT, **asdict(session)}
+        path = self.path(ServerAddress.parse(session.url))
+        path.parent.parent.parent.mkdir(mode=file_access.FOLDER, parents=True, exist_ok=True)
+        memory_folder.write(path, json.dumps(said, indent=1).encode())
+
+    def forget(self, server: ServerAddress) -> None:
+        """Forget the session at a server, if there is one."""
+        self.path(server).unlink(missing_ok=True)
+
+    def path(self, server: ServerAddress) -> Path:
+        """Where a session is kept."""
+        return self._folder / f"{sha256(str(server).encode()).hexdigest()}.json"
+
+    def _close(self, path: Path) -> None:
+        """Close what others could read, and tell it: they may have read it."""
+        if path.stat().st_mode & 0o077:
+            path.chmod(file_access.FILE)
+            self._told(
+                f"{word(str(path))} was open to others on this machine, and was closed. Whoever "
+                "read it is signed in as you: sign out, and in again."
+            )
+
+
+def _read(path: Path, data: bytes) -> OpenSession:
+    names = {one.name for one in fields(OpenSession)}
+    try:
+        said: Any = json.loads(data)
+        if said.pop("format") != FORMAT or said.keys() != names:
+            raise _damaged(path)
+        found = OpenSession(**said)
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as bad:
+        raise _damaged(path) from bad
+    if not all(isinstance(one, str) for one in said.values()):
+        raise _damaged(path)
+    return found
+
+
+def _damaged(path: Path) -> MalformedError:
+    return MalformedError(
+        "session-file-damaged",
+        f"{path} is not the session that was kept there.",
+        subject=str(path),
+        next_step="Remove it, and sign in again.",
+    )
