@@ -224,7 +224,7 @@ def test_f2_127_a_database_is_written_anew_where_that_gives_much_back(
     engine: Engine, tmp_path: Path, listed: int, shrinks: bool
 ) -> None:
     """A quarter of it: what is not pruned would be written for nothing."""
-    data = publishing.to_bytes(signed(Targets, 1, 500))
+    data = publishing.to_bytes(signed(Targets, 1, 2_000))
     rows = {(CATALOG, n): data for n in range(1, listed + 3)}
     put(engine, {**rows, **{("team.vision", n): data for n in range(1, 10)}})
     sealift_migrations.upgrade(engine)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sealift_registry.access.calling import Way
 from sealift_signing import shape
@@ -19,6 +19,8 @@ from sealift_signing.vocabulary import Base64, Moment, Sentence, Sha256
 @dataclass(frozen=True)
 class Row:
     """What every one of them has: `digest` is what an entry names it by."""
+
+    DOCUMENT: ClassVar[str] = "account-row"
 
     format: Literal[1]
     requires: tuple[str, ...]
@@ -39,6 +41,8 @@ class Row:
 class InvitationRow(Row):
     """An invitation: whoever shows its secret chooses what the account signs in with."""
 
+    DOCUMENT: ClassVar[str] = "account-invitation"
+
     secret: Sha256
     ends: Moment
 
@@ -52,6 +56,8 @@ class SecretRow(Row):
         seed: that of one-time codes, sealed.
         seal: the id of the key that it is sealed with.
     """
+
+    DOCUMENT: ClassVar[str] = "account-secret"
 
     password: Sentence
     seed: Base64
@@ -70,6 +76,8 @@ class SessionRow(Row):
         note: what its owner knows it by, such as a machine's name.
         csrf: what a browser's page must send besides; empty for a desk's.
     """
+
+    DOCUMENT: ClassVar[str] = "account-session"
 
     secret: Sha256
     way: Way
@@ -90,6 +98,8 @@ class TokenRow(Row):
         ends: when it is over.
         note: what it is for, in its owner's words.
     """
+
+    DOCUMENT: ClassVar[str] = "account-token"
 
     secret: Sha256
     era: Sentence
