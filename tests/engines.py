@@ -41,7 +41,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
             "g2_60_reading",
             "g2_110_wanting",
         ),
-        *("g2_165_downloads", "g2_180_job_events"),
+        *("g2_165_downloads", "g2_180_job_events", "g2_240_within_reach"),
         *("g2_26_account_command", "g2_185_tokens_served"),
     ),
     "journey": ("random_journeys", "thin_journey", "tutorial"),

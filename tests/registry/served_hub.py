@@ -16,7 +16,7 @@ from typing import Any
 from litestar.testing import TestClient
 
 from sealift_registry.web.api import Served, make_api
-from sealift_registry.web.callers import Caller, Gatekeeper, Way, Where, signed_out
+from sealift_registry.web.callers import Caller, Gatekeeper, Reach, Way, Where, signed_out
 from sealift_registry.web.health import Health
 from sealift_signing.errors import RefusedError
 from tests.registry.hub_fixture import Acme
@@ -46,6 +46,9 @@ class Doorkeeper:
         if secret not in self.callers:
             raise signed_out()
         return self.callers[secret]
+
+    def reach(self, caller: Caller, action: str) -> Reach:
+        return Reach(everything=self.may(caller, action, Where()))
 
     def check(self, caller: Caller, action: str, where: Where) -> None:
         self.asked.append((caller.name, action, where))

@@ -137,6 +137,7 @@ class Reach:
         everything: no row is left out.
         teams: whose rows they see, where not everything.
         sites: likewise.
+        all_sites: they see the rows of every site.
         owner: the account whose own rows they see besides; None: that does not count.
     """
 
@@ -144,3 +145,4 @@ class Reach:
     teams: frozenset[str] = frozenset()
     sites: frozenset[str] = frozenset()
     owner: str | None = None
+    all_sites: bool = False

@@ -164,6 +164,7 @@ def reach(action: str, caller: Caller, held: Held) -> Reach:
         sites=frozenset(one.site for one in grants if one.site and not one.team)
         | (held.sites if rule.dispatchers else frozenset()),
         owner=caller.account if rule.own else None,
+        all_sites=rule.fleet and held.fleet,
     )
 
 

@@ -25,6 +25,7 @@ from sqlalchemy import BindParameter, Connection, TextClause, bindparam, text
 
 from sealift_registry.storage import along_indexes
 from sealift_registry.storage.schema import Text
+from sealift_registry.storage.within import ALL, Within
 from sealift_signing.transparency.question import KEY, Question
 
 _EARLIEST, _LATEST = "", "~"
@@ -73,13 +74,15 @@ EVERY = 2**63 - 1
 class PageBounds(NamedTuple):
     """Where a page lies: up to `limit` rows, from the newest or the oldest, `beyond` that row.
 
-    It is among the first `size` of the log: what is behind those, nobody signed.
+    It is among the first `size` of the log: what is behind those, nobody signed. And it is of what
+    is told: the entries of some teams and sites, or all.
     """
 
     limit: int
     beyond: int | None
     newest_first: bool
     size: int = EVERY
+    within: Within = ALL
 
 
 def page(connection: Connection, question: Question, place: PageBounds) -> TextClause:
@@ -89,6 +92,8 @@ def page(connection: Connection, question: Question, place: PageBounds) -> TextC
     lists = [made.family(_types(connection, question))] if _is_family(question) else []
     if question.actor is not None:
         lists.append(made.actor(*_actors(connection, question.actor), question.actor))
+    if not place.within.everything:
+        lists.append(made.within(place.within))
     exact = {
         "id": question.id,
         "type": None if _is_family(question) else question.type,
@@ -135,10 +140,23 @@ class _Query:
             return self.column("actor", next(iter(actors), who))
         signed = self.term(KEY, who)
         named = [f"actor = {self._bound(one)}" for one in actors]
-        rows = [*(self._rows("log_entry", one) for one in named), signed.rows]
+        rows = [_List(one, self._rows("log_entry", one)) for one in named]
+        return self._joined([*rows, signed])
+
+    def within(self, within: Within) -> _List:
+        """What is of these teams and sites."""
+        teams = [self.term("team", one) for one in sorted(within.teams)]
+        sites = [self.column("site", one) for one in sorted(within.sites)]
+        none = _List("1 = 0", self._rows("log_entry", "1 = 0"))
+        return self._joined([*teams, *sites] or [none])
+
+    def _joined(self, lists: list[_List]) -> _List:
+        """What is in any of these lists."""
         # In brackets, where several lists meet: they would be taken one by one, from the left.
-        joined = f"SELECT seq FROM ({' UNION ALL '.join(rows)}) AS parts"  # noqa: S608 - values are bound
-        return _List(f"({' OR '.join([*named, signed.condition])})", joined, repeats=True)
+        rows = " UNION ALL ".join(one.rows for one in lists)
+        joined = f"SELECT seq FROM ({rows}) AS parts"  # noqa: S608 - values are bound
+        condition = f"({' OR '.join(one.condition for one in lists)})"
+        return _List(condition, joined, repeats=True)
 
     def term(self, kind: str, value: str) -> _List:
         named = f"kind = {self._bound(kind)} AND value = {self._bound(value)}"

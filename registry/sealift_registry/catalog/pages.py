@@ -29,6 +29,7 @@ from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Promotion, ar
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
 from sealift_registry.storage.queries import in_parts
 from sealift_registry.storage.schema import Number
+from sealift_registry.storage.within import ALL, Within
 from sealift_signing.errors import NotFoundError
 from sealift_signing.statements import Approval, Signed
 from sealift_signing.vocabulary import SOURCE
@@ -57,6 +58,7 @@ class VersionFilter:
 
     team: str | None = None
     model: ModelRef | None = None
+    within: Within = ALL
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class PromotionFilter:
     team: str | None = None
     model: ModelRef | None = None
     stage: str | None = None
+    within: Within = ALL
 
 
 @dataclass(frozen=True)
@@ -311,7 +314,8 @@ def _of(table: Table, wanted: VersionFilter | PromotionFilter) -> list[ColumnEle
         pairs += [(table.c.team, model.team), (table.c.model, model.model)]
     if isinstance(wanted, PromotionFilter):
         pairs += [(table.c.stage, wanted.stage)]
-    return [column == value for column, value in pairs if value is not None]
+    named = [column == value for column, value in pairs if value is not None]
+    return named + wanted.within.of_teams(table.c.team)
 
 
 def _beyond(

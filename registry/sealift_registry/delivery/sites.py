@@ -10,6 +10,7 @@ from tuf.api.metadata import Root
 
 from sealift_registry.delivery import enrolments, filed, tables
 from sealift_registry.delivery.enrolments import SiteEnrolment
+from sealift_registry.storage.within import ALL, Within
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import once_read
 from sealift_signing import roles, statements
@@ -82,11 +83,16 @@ class Sites:
         return [self.get(name) for name in self.names()]
 
     def names(
-        self, limit: int | None = None, after: str | None = None, stage: str | None = None
+        self,
+        limit: int | None = None,
+        after: str | None = None,
+        stage: str | None = None,
+        within: Within = ALL,
     ) -> list[str]:
         """The ids of those that have a row, in order: `limit` of them, `after` one, of a stage."""
         t = tables.site
-        names = select(t.c.id).distinct().order_by(t.c.id).limit(limit)
+        names = select(t.c.id).where(*within.of_sites(t.c.id)).distinct().order_by(t.c.id)
+        names = names.limit(limit)
         if after is not None:
             names = names.where(t.c.id > after)
         if stage is not None:

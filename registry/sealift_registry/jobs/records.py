@@ -146,15 +146,20 @@ def job(connection: Connection, number: int) -> Job:
     t = tables.job
     row = connection.execute(select(t.c.body).where(t.c.number == number)).first()
     if row is None:
-        name = job_id(number)
-        raise NotFoundError(
-            "no-job",
-            f"There is no job {name}.",
-            subject=name,
-            next_step="Those that there are: sealift job list. Old ones go with sealift gc; the "
-            f"log keeps what became of them: sealift audit list --term job={name}",
-        )
+        raise no_job(number)
     return _read(number, row.body)
+
+
+def no_job(number: int) -> NotFoundError:
+    """The error where there is no job of that number, or none that whoever asks is told of."""
+    name = job_id(number)
+    return NotFoundError(
+        "no-job",
+        f"There is no job {name}.",
+        subject=name,
+        next_step="Those that there are: sealift job list. Old ones go with sealift gc; the "
+        f"log keeps what became of them: sealift audit list --term job={name}",
+    )
 
 
 def _read(number: int, body: bytes) -> Job:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealift_registry.shown.told import Told, refusal_data, refusal_lines
+from sealift_registry.storage.within import ALL, Within
 from sealift_signing.drawing import pasted, word
 from sealift_signing.lists import in_columns
 
@@ -53,13 +54,18 @@ class Here:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a list is asked for; None where it is not narrowed down."""
+    """What a list is asked for; None where it is not narrowed down.
+
+    Attributes:
+        within: which rows whoever asks is told of.
+    """
 
     team: str | None
     model: ModelRef | None
     stage: str | None
     site: str | None
     place: PagePlace
+    within: Within = ALL
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,8 @@ def check_there(here: Here, connection: Connection, kind: str, asked: Asked) -> 
     if asked.site is not None:
         views.check_site(connection, asked.site)
     if asked.place.after is not None:
-        views.check_beyond(connection, kind, asked.place.after, here.hardware_targets)
+        after, targets = asked.place.after, here.hardware_targets
+        views.check_beyond(connection, kind, after, targets, asked.within)
 
 
 def _shown(headings: Row, rows: Sequence[Row]) -> tuple[Row, list[Row]]:
@@ -138,14 +145,15 @@ def _text(cell: Cell) -> str:
 def _empty(asked: Asked, nothing: str) -> str:
     """What is said of no row: that there is none at all, or none that was asked for."""
     narrowed = (asked.team, asked.model, asked.stage, asked.site, asked.place.after)
-    return nothing if narrowed == (None,) * len(narrowed) else "Nothing matches."
+    is_whole = asked.within.everything and narrowed == (None,) * len(narrowed)
+    return nothing if is_whole else "Nothing matches."
 
 
 def _versions(here: Here, connection: Connection, asked: Asked) -> Listing:
     from sealift_registry.catalog.pages import VersionFilter
     from sealift_registry.views.versions import versions
 
-    wanted = VersionFilter(asked.team, asked.model)
+    wanted = VersionFilter(asked.team, asked.model, asked.within)
     page = versions(connection, here.hub.now(), wanted, asked.place)
     rows = [
         (
@@ -168,7 +176,7 @@ def _promotions(here: Here, connection: Connection, asked: Asked) -> Listing:
     from sealift_registry.catalog.pages import PromotionFilter
     from sealift_registry.views.promotions import promotions
 
-    wanted = PromotionFilter(asked.team, asked.model, asked.stage)
+    wanted = PromotionFilter(asked.team, asked.model, asked.stage, asked.within)
     page = promotions(connection, here.hub.now(), wanted, asked.place)
     rows = [
         (
@@ -189,7 +197,7 @@ def _promotions(here: Here, connection: Connection, asked: Asked) -> Listing:
 def _sites(_here: Here, connection: Connection, asked: Asked) -> Listing:
     from sealift_registry.views.sites import sites
 
-    page = sites(connection, asked.place, asked.stage)
+    page = sites(connection, asked.place, asked.stage, asked.within)
     rows = [
         (one.id, one.stage, ", ".join(f"{g}={h}" for g, h in sorted(one.groups.items())), one.made)
         for one in page.rows
@@ -202,7 +210,7 @@ def _sites(_here: Here, connection: Connection, asked: Asked) -> Listing:
 def _transfers(here: Here, connection: Connection, asked: Asked) -> Listing:
     from sealift_registry.views.transfers import transfer_list
 
-    page = transfer_list(connection, asked.place, asked.site)
+    page = transfer_list(connection, asked.place, asked.site, asked.within)
     rows = [
         (one.id, one.site, one.begun, one.made or _not_signed(here, one), one.answered or "-")
         for one in page.rows
@@ -222,7 +230,7 @@ def _not_signed(here: Here, one: TransferRow) -> str:
 def _people(_here: Here, connection: Connection, asked: Asked) -> Listing:
     from sealift_registry.views.people import people
 
-    page = people(connection, asked.place)
+    page = people(connection, asked.place, asked.within)
     rows = [(one.person, one.keys, one.offices) for one in page.rows]
     empty = "Nobody holds an office."
     return Listing(("person", "keys", "offices"), rows, empty, page.refused, page.after)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from sealift_registry.catalog import tables as catalog_tables
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion, promotion_id
 from sealift_registry.delivery import tables
+from sealift_registry.storage.within import ALL, Within
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views import people, transfers
 from sealift_signing.counting_rules import rule_of
@@ -61,14 +62,15 @@ def check_stage(connection: Connection, stage: str) -> None:
         rule_of(Repository(connection).policy(), stage)
 
 
-def check_site(connection: Connection, site: str) -> None:
-    """Check that a site is enrolled, or was exported to.
+def check_site(connection: Connection, site: str, within: Within = ALL) -> None:
+    """Check that a site is enrolled, or was exported to, and that it is told of.
 
     Raises:
         NotFoundError: there is no such site.
     """
     enrolled, exported = tables.site.c.id == site, tables.transfer.c.site == site
-    if not (_has(connection, enrolled) or _has(connection, exported)):
+    is_there = _has(connection, enrolled) or _has(connection, exported)
+    if not (is_there and within.has_site(site)):
         raise NotFoundError(
             "no-site",
             f"No site {site} is enrolled.",
@@ -78,16 +80,20 @@ def check_site(connection: Connection, site: str) -> None:
 
 
 def check_beyond(
-    connection: Connection, kind: str, name: str, hardware_targets: Collection[str]
+    connection: Connection,
+    kind: str,
+    name: str,
+    hardware_targets: Collection[str],
+    within: Within = ALL,
 ) -> None:
-    """Check that there is what a page of a list is to begin after.
+    """Check that there is what a page of a list is to begin after, for who is told of it.
 
     Raises:
         NotFoundError: there is not.
         UsageError: nothing of that kind is spelled so.
     """
     if kind != "hardware-targets":
-        _BEYOND[kind](connection, name)
+        _BEYOND[kind](connection, name, within)
     elif name not in hardware_targets:
         raise _none("hardware-target-unknown", f"There is no hardware target {name}.", name, kind)
 
@@ -96,29 +102,31 @@ def _has(connection: Connection, *where: ColumnElement[Any]) -> bool:
     return connection.execute(select(1).where(*where).limit(1)).first() is not None
 
 
-def _check_version(connection: Connection, name: str) -> None:
+def _check_version(connection: Connection, name: str, within: Within) -> None:
     ref, t = VersionRef.parse(name), catalog_tables.model_version.c
-    if not _has(connection, t.team == ref.team, t.model == ref.model, t.number == ref.number):
+    is_it = (t.team == ref.team, t.model == ref.model, t.number == ref.number)
+    if not _has(connection, *is_it, *within.of_teams(t.team)):
         raise _none("no-version", f"There is no version {ref}.", str(ref), "versions")
 
 
-def _check_promotion(connection: Connection, name: str) -> None:
-    number = parse_promotion(name)
-    if not _has(connection, catalog_tables.promotion.c.number == number):
+def _check_promotion(connection: Connection, name: str, within: Within) -> None:
+    number, t = parse_promotion(name), catalog_tables.promotion.c
+    if not _has(connection, t.number == number, *within.of_teams(t.team)):
         known = promotion_id(number)
         raise _none("no-promotion", f"There is no promotion {known}.", known, "promotions")
 
 
-def _check_transfer(connection: Connection, name: str) -> None:
-    if not _has(connection, tables.transfer.c.id == name):
+def _check_transfer(connection: Connection, name: str, within: Within) -> None:
+    t = tables.transfer.c
+    if not _has(connection, t.id == name, *within.of_sites(t.site)):
         raise transfers.missing(name)
 
 
-def _check_person(connection: Connection, name: str) -> None:
-    people.person(connection, name)
+def _check_person(connection: Connection, name: str, within: Within) -> None:
+    people.person(connection, name, within)
 
 
-def _check_role(connection: Connection, name: str) -> None:
+def _check_role(connection: Connection, name: str, _within: Within) -> None:
     if name not in Repository(connection).stored.rows.newest_numbers():
         raise _none("no-role", f"There is no role {name}.", name, "roles")
 
@@ -128,7 +136,7 @@ def _none(code: str, what: str, subject: str, kind: str) -> NotFoundError:
     return NotFoundError(code, what, subject=subject, next_step=step)
 
 
-_BEYOND: Mapping[str, Callable[[Connection, str], None]] = {
+_BEYOND: Mapping[str, Callable[[Connection, str, Within], None]] = {
     "versions": _check_version,
     "promotions": _check_promotion,
     "sites": check_site,

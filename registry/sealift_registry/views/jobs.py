@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -25,6 +25,7 @@ from sealift_registry.jobs.engine import Standing, Worker
 from sealift_registry.jobs.job import Attempt, Job, JobEnd, JobOrder, Setback, job_id, parse_job
 from sealift_registry.jobs.problems import NO_FAULT
 from sealift_registry.storage.queries import all_rows
+from sealift_registry.storage.within import ALL, Within
 from sealift_registry.views.pages import FalseRow, Page
 from sealift_signing.drawing import word
 from sealift_signing.errors import SealiftError
@@ -105,14 +106,32 @@ class JobFilter:
     kind: str | None = None
     queue: str | None = None
     asked_by: str | None = None
+    within: Within = ALL
 
     def takes(self, view: JobView) -> bool:
         """Whether it is one of them."""
         order = view.job.order
+        if not is_within(self.within, order.asked_by, order.arguments):
+            return False
         said = (order.kind, order.queue, order.asked_by)
         wanted = (self.kind, self.queue, self.asked_by)
         same = all(want in (None, one) for want, one in zip(wanted, said, strict=True))
         return same and (not self.states or view.state in self.states)
+
+
+def team_of(arguments: object) -> str | None:
+    """The team of the version or model that a job is about, by what it was asked with."""
+    said = arguments if isinstance(arguments, Mapping) else {}
+    about = said.get("version") or said.get("model") or ""
+    team = str(about).partition("/")[0]
+    return team or None
+
+
+def is_within(within: Within, asked_by: object, arguments: object) -> bool:
+    """Whether a job is told of: it is a team's that is, or whoever asks asked for it."""
+    if within.everything or within.has_team(team_of(arguments)):
+        return True
+    return bool(within.asked_by) and asked_by == within.asked_by
 
 
 def about(order: JobOrder) -> str:
@@ -194,16 +213,20 @@ class Looking:
         """Of the jobs that `wanted` may mean, in order, by rows that are not believed."""
         t, e = tables.job, tables.job_end
         number, ended = t.c.number, t.c.number.in_(select(e.c.job))
-        query = select(number).order_by(number.desc() if place.newest_first else number)
+        query = select(number, t.c.body).order_by(number.desc() if place.newest_first else number)
         if wanted.states and set(wanted.states) <= set(OPEN):
             query = query.where(~ended)
         elif wanted.states and not set(wanted.states) & set(OPEN):
             query = query.where(ended)
         if place.after is not None:
             after = parse_job(place.after)
-            records.job(self._connection, after)
+            order = records.job(self._connection, after).order
+            if not is_within(wanted.within, order.asked_by, order.arguments):
+                raise records.no_job(after)
             query = query.where(number < after if place.newest_first else number > after)
-        yield from (row.number for row in all_rows(self._connection, query))
+        for row in all_rows(self._connection, query):
+            if wanted.within.everything or _is_told(wanted.within, bytes(row.body)):
+                yield row.number
 
     def _view_or_refused(self, number: int) -> JobView | FalseRow:
         try:
@@ -265,6 +288,20 @@ class Looking:
         ]
 
 
+def _is_told(within: Within, body: bytes) -> bool:
+    """Whether a job seems to be told of, by its row."""
+    order = _said(body)
+    return is_within(within, order.get("asked_by"), order.get("arguments"))
+
+
+def _said(body: bytes) -> Mapping[str, Any]:
+    """What a row of an order says, which is not believed."""
+    said: object = None
+    with suppress(ValueError):
+        said = json.loads(body)
+    return said if isinstance(said, dict) else {}
+
+
 @dataclass(frozen=True)
 class _Place:
     """Where an order stands in its queue, by its row, which is not believed."""
@@ -276,10 +313,7 @@ class _Place:
 
     @classmethod
     def read(cls, number: int, body: bytes) -> _Place:
-        said: object = None
-        with suppress(ValueError):
-            said = json.loads(body)
-        order = said if isinstance(said, dict) else {}
+        order = _said(body)
         return cls(number, order.get("queue"), order.get("host"), order.get("priority"))
 
     def is_before(self, job: Job) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.pages import PagePlace
+from sealift_registry.storage.within import ALL, Within
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views.pages import FalseRow, Page, page_names, told_or_refused
-from sealift_signing import roles
+from sealift_signing import documents, roles
 from sealift_signing.acts.offices import Office, offices
 from sealift_signing.documents import Person
 from sealift_signing.errors import NotFoundError
@@ -61,13 +62,15 @@ def team_names(connection: Connection) -> list[str]:
     return sorted(Repository(connection).teams())
 
 
-def teams(connection: Connection) -> tuple[tuple[TeamView, ...], tuple[FalseRow, ...]]:
+def teams(
+    connection: Connection, within: Within = ALL
+) -> tuple[tuple[TeamView, ...], tuple[FalseRow, ...]]:
     """Every team, by name; and those of whose people nothing can be told now.
 
     Who its stewards are, `targets` says: a team is here with them in either case.
     """
     repository = Repository(connection)
-    every = team_names(connection)
+    every = [name for name in team_names(connection) if within.has_team(name)]
     lists, refused = told_or_refused(every, lambda name: (name, repository.members(name)))
     members = dict(lists)
     found = []
@@ -80,13 +83,13 @@ def teams(connection: Connection) -> tuple[tuple[TeamView, ...], tuple[FalseRow,
     return tuple(found), refused
 
 
-def people(connection: Connection, place: PagePlace) -> Page[PersonRow]:
-    """A page of everybody who holds an office, by their ids.
+def people(connection: Connection, place: PagePlace, within: Within = ALL) -> Page[PersonRow]:
+    """A page of everybody who holds an office, by their ids: of some teams those in them alone.
 
     Raises:
         RefusedError: a role that says so is none that its holders signed.
     """
-    held = _held(connection)
+    held = _held(connection, within)
     here, after = page_names(place, held)
     rows = [
         PersonRow(
@@ -99,14 +102,14 @@ def people(connection: Connection, place: PagePlace) -> Page[PersonRow]:
     return Page(tuple(rows), (), after)
 
 
-def person(connection: Connection, name: str) -> PersonView:
-    """All about somebody.
+def person(connection: Connection, name: str, within: Within = ALL) -> PersonView:
+    """All about somebody: to who sees some teams, their offices in those.
 
     Raises:
         NotFoundError: nobody of that id holds an office.
         RefusedError: a role that says so is none that its holders signed.
     """
-    held = _held(connection).get(name)
+    held = _held(connection, within).get(name)
     if held is None:
         raise NotFoundError(
             "no-person",
@@ -117,9 +120,17 @@ def person(connection: Connection, name: str) -> PersonView:
     return PersonView(name, tuple(sorted(held, key=lambda one: one.name)))
 
 
-def _held(connection: Connection) -> dict[str, list[Office]]:
+def _held(connection: Connection, within: Within) -> dict[str, list[Office]]:
     """Every office by its holder; also of roles that others hold since, and have not signed."""
     found: dict[str, list[Office]] = {}
-    for one in offices(Organisation(Repository(connection).stored.rows, former=True)):
+    organisation = Organisation(Repository(connection).stored.rows, former=True)
+    seen = {
+        place
+        for team in within.teams
+        for place in (roles.team_role(team), documents.members_path(team))
+    }
+    for one in offices(organisation):
+        if not (within.everything or one.place in seen):
+            continue
         found.setdefault(one.person, []).append(one)
     return found

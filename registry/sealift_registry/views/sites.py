@@ -13,6 +13,7 @@ from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.site_entries import Running
 from sealift_registry.delivery.site_software import SiteSoftware
 from sealift_registry.delivery.sites import EnrolledSite, Sites
+from sealift_registry.storage.within import ALL, Within
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views.pages import Page, page_rows, told_or_refused
 from sealift_signing.documents import Assignment
@@ -46,11 +47,13 @@ class SiteView:
     heard: str | None
 
 
-def sites(connection: Connection, place: PagePlace, stage: str | None = None) -> Page[EnrolledSite]:
+def sites(
+    connection: Connection, place: PagePlace, stage: str | None = None, within: Within = ALL
+) -> Page[EnrolledSite]:
     """A page of sites, by their ids; of one stage, where it is given."""
     found = Sites(connection)
     names, after = page_rows(
-        place, lambda part: found.names(part.limit, part.after, stage), lambda name: name
+        place, lambda part: found.names(part.limit, part.after, stage, within), lambda name: name
     )
     rows, refused = told_or_refused(names, found.get)
     return Page(rows, refused, after)

@@ -17,6 +17,7 @@ from sealift_registry.delivery import (
 )
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.delivery.unsigned_transfers import UnsignedTransfer
+from sealift_registry.storage.within import ALL, Within
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views.pages import Page, page_rows, told_or_refused
@@ -104,14 +105,16 @@ def _begun(hub: Hub, connection: Connection, name: str) -> BegunView | None:
 
 
 def transfer_list(
-    connection: Connection, place: PagePlace, site: str | None = None
+    connection: Connection, place: PagePlace, site: str | None = None, within: Within = ALL
 ) -> Page[TransferRow]:
     """A page of transfers, by site and number; of one site, where it is given.
 
     Raises:
         NotFoundError: it is to begin after a transfer that there is not.
     """
-    rows, after = page_rows(place, lambda part: _rows(connection, part, site), lambda row: row.id)
+    rows, after = page_rows(
+        place, lambda part: _rows(connection, part, site, within), lambda row: row.id
+    )
     repository = Repository(connection)
 
     def make(row: Row[tuple[Any, ...]]) -> TransferRow:
@@ -125,13 +128,16 @@ def transfer_list(
     return Page(told, refused, after)
 
 
-def _rows(connection: Connection, place: PagePlace, site: str | None) -> list[Row[tuple[Any, ...]]]:
+def _rows(
+    connection: Connection, place: PagePlace, site: str | None, within: Within
+) -> list[Row[tuple[Any, ...]]]:
     """Rows of a page, none of them believed."""
     t, b = tables.transfer, tables.bundle
     order = (t.c.site, t.c.number)
     query = select(t.c.id, t.c.site, t.c.begun, t.c.host, t.c.host_name, b).join(
         b, b.c.transfer == t.c.id, isouter=True
     )
+    query = query.where(*within.of_sites(t.c.site))
     if site is not None:
         query = query.where(t.c.site == site)
     if place.after is not None:

@@ -6,7 +6,7 @@ and would be answered the same is told that nothing has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -31,19 +31,24 @@ Asking = Request[Any, Any, State]
 
 @dataclass(frozen=True)
 class Reads:
-    """How a route that is read is declared: what one must be allowed to do, and what it answers."""
+    """How a route that is read is declared: what one must be allowed to do, and what it answers.
+
+    Attributes:
+        by: of a list: what its rows are of (`guarding.listed`).
+    """
 
     action: str
     shape: type[msgspec.Struct]
     where: guarding.Finds | None = None
+    by: Collection[guarding.Part] | None = None
 
     def declared(self) -> dict[str, Any]:
         """For Litestar's decorator."""
         problems = (400, 404, 406, 409)
-        said = guarding.allowed(self.action, self.where) | {
-            "problems": problems,
-            "text": True,
-        }
+        said = guarding.allowed(self.action, self.where)
+        if self.by is not None:
+            said = guarding.listed(self.action, self.by, self.where)
+        said |= {"problems": problems, "text": True}
         spec = ResponseSpec(self.shape, generate_examples=False, description=_first(self.shape))
         return {
             "opt": said,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from sealift_registry.access.calling import Way, Where
+from sealift_registry.access.calling import Reach, Way, Where
 
-__all__ = ["Caller", "Gatekeeper", "Nobody", "Way", "Where", "signed_out"]
+__all__ = ["Caller", "Gatekeeper", "Nobody", "Reach", "Way", "Where", "signed_out"]
 
 
 class Caller(Protocol):
@@ -47,6 +47,10 @@ class Gatekeeper(Protocol):
         """
         ...
 
+    def reach(self, caller: Any, action: str, /) -> Reach:  # noqa: ANN401 - its own
+        """How far an action goes for somebody, for lists."""
+        ...
+
 
 class Nobody:
     """A gatekeeper of a server that has no accounts yet: it lets nobody in."""
@@ -58,6 +62,10 @@ class Nobody:
     def check(self, caller: Caller, action: str, where: Where) -> None:  # noqa: ARG002 - as above
         """Nobody may do anything."""
         raise signed_out()
+
+    def reach(self, caller: Caller, action: str) -> Reach:  # noqa: ARG002 - as above
+        """Nobody sees anything."""
+        return Reach()
 
 
 def signed_out() -> Exception:

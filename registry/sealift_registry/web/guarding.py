@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from sealift_registry.storage.within import ALL, Within
 from sealift_registry.web import refusals
-from sealift_registry.web.callers import Caller, Way, Where, signed_out
+from sealift_registry.web.callers import Caller, Reach, Way, Where, signed_out
 
 if TYPE_CHECKING:
     from sealift_registry.web.api import Served
 
-ACTION, WHERE, OPEN = "action", "where", "open"
+ACTION, WHERE, OPEN, LISTED = "action", "where", "open", "listed"
 OWN = {"request", "state", "data"}
 """What a function is given and no address holds."""
 Connection = ASGIConnection[Any, Any, Any, Any]
 Finds = Callable[["Served", Connection], Where]
+
+Part = Literal["team", "site", "owner"]
+"""What the rows of a list may be of."""
+NOTHING = Within(everything=False)
+"""No row: who would see none is refused, as of a thing that is not theirs."""
 
 DESK, TOKEN = "sls_", "slt_"
 """How the secrets of desks' sessions and of tokens begin."""
@@ -36,6 +42,17 @@ def allowed(action: str, where: Finds | None = None) -> dict[str, Any]:
     Without it that is what the route's own address names: a team, a site, or the hub as a whole.
     """
     return {ACTION: action, WHERE: where or _by_address}
+
+
+def listed(action: str, by: Collection[Part], where: Finds | None = None) -> dict[str, Any]:
+    """A route of a list for those who may do `action`: to each the rows that they may read.
+
+    Args:
+        action: as `allowed`.
+        by: what its rows are of, by which they are left out.
+        where: finds to what it is narrowed down; what it finds must be theirs.
+    """
+    return allowed(action, where) | {LISTED: frozenset(by)}
 
 
 def is_declared(said: Mapping[str, Any]) -> bool:
@@ -97,7 +114,31 @@ def _check(connection: Connection, handler: BaseRouteHandler) -> None:
     connection.state.caller = caller
     check_known(connection, handler)
     finds: Finds = handler.opt[WHERE]
-    served.gatekeeper.check(caller, str(handler.opt[ACTION]), finds(served, connection))
+    action, where = str(handler.opt[ACTION]), finds(served, connection)
+    by: frozenset[Part] | None = handler.opt.get(LISTED)
+    if by is not None and where == Where():
+        reach = served.gatekeeper.reach(caller, action)
+        connection.state.within = within = _within(reach, by, caller.name)
+        if within != NOTHING:
+            return
+    served.gatekeeper.check(caller, action, where)
+
+
+def _within(reach: Reach, by: frozenset[Part], name: str) -> Within:
+    """The rows of a list that somebody sees whom an action takes so far."""
+    return Within(
+        everything=reach.everything,
+        teams=reach.teams if "team" in by else frozenset(),
+        sites=reach.sites if "site" in by else frozenset(),
+        all_sites=reach.all_sites and "site" in by,
+        asked_by=name if reach.owner and "owner" in by else "",
+    )
+
+
+def within_of(connection: Connection) -> Within:
+    """The rows that whoever asks is told of: all of those to which they narrowed a list down."""
+    found: Within = getattr(connection.state, "within", ALL)
+    return found
 
 
 def caller_of(connection: Connection) -> Caller:

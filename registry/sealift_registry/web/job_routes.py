@@ -22,7 +22,7 @@ from sealift_registry.trust.hub import Hub
 from sealift_registry.views.jobs import JobFilter, JobView, Looking, State
 from sealift_registry.web import hub_shapes, places
 from sealift_registry.web.answering import Asking, Reads, answered
-from sealift_registry.web.guarding import caller_of
+from sealift_registry.web.guarding import caller_of, within_of
 from sealift_registry.web.reading import API, Beyond, Limit, served_by
 
 States = Annotated[
@@ -52,7 +52,7 @@ def look(hub: Hub, name: str) -> JobView:
 @get(
     f"{API}/jobs",
     tags=["jobs"],
-    **Reads("job.read", hub_shapes.Jobs, places.jobs_asked).declared(),
+    **Reads("job.read", hub_shapes.Jobs, places.jobs_asked, ("team", "owner")).declared(),
 )
 def list_jobs(
     request: Asking,
@@ -65,9 +65,9 @@ def list_jobs(
     limit: Limit = page_sizes.USUAL,
     beyond: Beyond = None,
 ) -> Response[bytes]:
-    """List jobs, newest first; who may not see everybody's asks for their own."""
-    hub = served_by(request).app.hub
-    wanted = JobFilter(tuple(states or ()), kind, queue, caller_of(request).name if mine else None)
+    """List jobs, newest first: of the teams that one may see, and one's own."""
+    hub, asked_by = served_by(request).app.hub, caller_of(request).name if mine else None
+    wanted = JobFilter(tuple(states or ()), kind, queue, asked_by, within_of(request))
     with looking(hub) as found:
         page = found.jobs(wanted, PagePlace(limit, beyond, not oldest_first))
     everything = wanted == JobFilter() and beyond is None

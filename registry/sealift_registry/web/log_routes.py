@@ -16,6 +16,7 @@ from sealift_registry.trust.hub import newest_note
 from sealift_registry.views import log_entries
 from sealift_registry.web import hub_shapes, places
 from sealift_registry.web.answering import Asking, Reads, answered
+from sealift_registry.web.guarding import within_of
 from sealift_registry.web.reading import API, served_by
 from sealift_signing.errors import UsageError, shown
 from sealift_signing.transparency.checkpoint import claimed
@@ -32,7 +33,7 @@ When = Annotated[str | None, QueryParameter(description="A day or a time, in UTC
 @get(
     f"{API}/log/entries",
     tags=["log"],
-    **Reads("audit.read", hub_shapes.Entries, places.entries_asked).declared(),
+    **Reads("audit.read", hub_shapes.Entries, places.entries_asked, ("team", "site")).declared(),
 )
 def list_entries(
     request: Asking,
@@ -55,7 +56,7 @@ def list_entries(
     ] = None,
     oldest_first: Annotated[bool, QueryParameter(description="Begin with the oldest.")] = False,
 ) -> Response[bytes]:
-    """List entries, newest first; an auditor of one team or site names it."""
+    """List entries, newest first: to an auditor of some teams or sites those about them."""
     question = Question(
         id=entry,
         type=kind,
@@ -65,7 +66,7 @@ def list_entries(
         since=None if since is None else day_or_time(since),
         until=None if until is None else day_or_time(until),
     )
-    place = PageBounds(limit, beyond, not oldest_first)
+    place = PageBounds(limit, beyond, not oldest_first, within=within_of(request))
     with served_by(request).app.hub.reading() as connection:
         page = log_entries.page(connection, question, place)
     return answered(request, entries.told(page), page.after)

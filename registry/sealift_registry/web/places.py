@@ -6,7 +6,6 @@ not, and learns nothing of whether there is such a thing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from litestar.connection import ASGIConnection
@@ -16,6 +15,7 @@ from sealift_registry.catalog import tables
 from sealift_registry.catalog.reference import parse_promotion
 from sealift_registry.jobs import records
 from sealift_registry.jobs.job import parse_job
+from sealift_registry.views.jobs import team_of
 from sealift_registry.web.callers import Where
 from sealift_signing.errors import SealiftError
 
@@ -75,18 +75,10 @@ def of_job(served: Served, connection: Connection) -> Where:
         return HUB
     caller = connection.state.caller
     owner = caller.account if order.asked_by == caller.name else None
-    return Where(team=_team_of(order.arguments), owner=owner)
+    return Where(team=team_of(order.arguments), owner=owner)
 
 
 def jobs_asked(_served: Served, connection: Connection) -> Where:
     """Whose jobs are listed: one's own, or everybody's."""
     mine = connection.query_params.get("mine", "").lower() in {"true", "1"}
     return Where(owner=connection.state.caller.account if mine else None)
-
-
-def _team_of(arguments: object) -> str | None:
-    """The team of the version or model that a job is about."""
-    said = arguments if isinstance(arguments, Mapping) else {}
-    about = said.get("version") or said.get("model") or ""
-    team = str(about).partition("/")[0]
-    return team or None

@@ -26,6 +26,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_registry.views import people, promotions, sites, transfers, versions
 from sealift_registry.web import hub_shapes, places, shapes
 from sealift_registry.web.answering import Asking, Reads, answered
+from sealift_registry.web.guarding import Part, within_of
 from sealift_signing import shape
 from sealift_signing.drawing import word
 from sealift_signing.log_file import cleaned
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from sealift_registry.web.api import Served
 
 API = "/api/v1"
+TEAM, SITE = frozenset[Part]({"team"}), frozenset[Part]({"site"})
 Limit = Annotated[
     int, QueryParameter(ge=1, le=page_sizes.LARGEST, description="So many rows at most.")
 ]
@@ -66,7 +68,8 @@ def _listed(
 ) -> Response[bytes]:
     """A page of a list."""
     app = served_by(request).app
-    wanted = lists.Asked(team, ModelRef.parse(model) if model else None, stage, of_site, place)
+    ref, within = ModelRef.parse(model) if model else None, within_of(request)
+    wanted = lists.Asked(team, ref, stage, of_site, place, within)
     here = lists.Here(app.hub, app.hardware_targets)
     with app.hub.reading() as connection:
         return answered(request, lists.told(here, connection, kind, wanted))
@@ -85,17 +88,18 @@ def _read(request: Asking, read: Callable[[Connection], Told]) -> Response[bytes
 @get(
     f"{API}/teams",
     tags=["teams"],
-    **Reads("team.read", shapes.Teams).declared(),
+    **Reads("team.read", shapes.Teams, by=TEAM).declared(),
 )
 def list_teams(request: Asking) -> Response[bytes]:
     """List teams, and who may do what in each."""
-    return _read(request, lambda connection: teams.told(*people.teams(connection)))
+    within = within_of(request)
+    return _read(request, lambda connection: teams.told(*people.teams(connection, within)))
 
 
 @get(
     f"{API}/versions",
     tags=["models"],
-    **Reads("version.read", shapes.Versions, places.team_asked).declared(),
+    **Reads("version.read", shapes.Versions, places.team_asked, TEAM).declared(),
 )
 def list_versions(
     request: Asking,
@@ -106,7 +110,7 @@ def list_versions(
     beyond: Beyond = None,
     newest_first: NewestFirst = False,
 ) -> Response[bytes]:
-    """List versions of models; who may not see all teams names one, or a model of it."""
+    """List versions of models: of the teams that one may see."""
     place = PagePlace(limit, beyond, newest_first)
     return _listed(request, "versions", place, team=team, model=model)
 
@@ -134,7 +138,7 @@ def show_version(request: Asking) -> Response[bytes]:
 @get(
     f"{API}/promotions",
     tags=["promotions"],
-    **Reads("promotion.read", shapes.Promotions, places.team_asked).declared(),
+    **Reads("promotion.read", shapes.Promotions, places.team_asked, TEAM).declared(),
 )
 def list_promotions(
     request: Asking,
@@ -146,7 +150,7 @@ def list_promotions(
     beyond: Beyond = None,
     newest_first: NewestFirst = False,
 ) -> Response[bytes]:
-    """List promotions; who may not see all teams names one, or a model of it."""
+    """List promotions: of the teams that one may see."""
     place = PagePlace(limit, beyond, newest_first)
     return _listed(request, "promotions", place, team=team, model=model, stage=stage)
 
@@ -170,7 +174,7 @@ def show_promotion(request: Asking) -> Response[bytes]:
 # ----------------------------------------------------------------------- sites
 
 
-@get(f"{API}/sites", tags=["sites"], **Reads("site.read", shapes.Sites).declared())
+@get(f"{API}/sites", tags=["sites"], **Reads("site.read", shapes.Sites, by=SITE).declared())
 def list_sites(
     request: Asking,
     *,
@@ -178,7 +182,7 @@ def list_sites(
     limit: Limit = page_sizes.USUAL,
     beyond: Beyond = None,
 ) -> Response[bytes]:
-    """List sites."""
+    """List sites: those that one may see."""
     return _listed(request, "sites", PagePlace(limit, beyond), stage=stage)
 
 
@@ -196,7 +200,7 @@ def show_site(request: Asking) -> Response[bytes]:
 @get(
     f"{API}/transfers",
     tags=["sites"],
-    **Reads("transfer.read", shapes.Transfers, places.site_asked).declared(),
+    **Reads("transfer.read", shapes.Transfers, places.site_asked, SITE).declared(),
 )
 def list_transfers(
     request: Asking,
@@ -206,7 +210,7 @@ def list_transfers(
     beyond: Beyond = None,
     newest_first: NewestFirst = False,
 ) -> Response[bytes]:
-    """List transfers; who may not see all sites names one."""
+    """List transfers: of the sites that one may see."""
     place = PagePlace(limit, beyond, newest_first)
     return _listed(request, "transfers", place, of_site=site)
 
@@ -234,24 +238,28 @@ def show_transfer(request: Asking) -> Response[bytes]:
 # ---------------------------------------------------------------------- people
 
 
-@get(f"{API}/people", tags=["teams"], **Reads("team.read", shapes.People).declared())
+@get(f"{API}/people", tags=["teams"], **Reads("team.read", shapes.People, by=TEAM).declared())
 def list_people(
     request: Asking, limit: Limit = page_sizes.USUAL, beyond: Beyond = None
 ) -> Response[bytes]:
-    """List everybody who holds an office."""
+    """List everybody who holds an office: to who sees some teams, the offices in those."""
     return _listed(request, "people", PagePlace(limit, beyond))
 
 
 @get(
     f"{API}/people/{{person:str}}",
     tags=["teams"],
-    **Reads("team.read", shapes.PersonShown).declared(),
+    **Reads("team.read", shapes.PersonShown, by=TEAM).declared(),
 )
 def show_person(request: Asking) -> Response[bytes]:
-    """Show all about a person: every office, and the key by which they hold it."""
+    """Show all about a person: every office, and the key by which they hold it.
+
+    To who sees some teams, the offices in those.
+    """
+    within = within_of(request)
 
     def read(connection: Connection) -> Told:
-        found = people.person(connection, request.path_params["person"])
+        found = people.person(connection, request.path_params["person"], within)
         return Told(person.person_data(found), person.person_lines(found))
 
     return _read(request, read)
