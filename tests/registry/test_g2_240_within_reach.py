@@ -163,7 +163,7 @@ def test_g2_243_an_entry_that_is_found_by_a_false_word_is_not_told(two: Acme) ->
         (seq,) = connection.exec_driver_sql(
             "SELECT MAX(seq) FROM log_term WHERE kind = 'team' AND value = 'vision'"
         ).one()
-    two.sql(f"UPDATE log_term SET value = '{OTHER}' WHERE kind = 'team' AND seq = {seq}")
+    two.sql(f"UPDATE log_term SET value = '{OTHER}' WHERE kind = 'team' AND seq = {seq}")  # noqa: S608 - our own words
     with seen_by(two, "aron", Grant("auditor", team=OTHER)) as ask:
         answer = ask("log/entries?limit=1000")
         assert seq not in {one["seq"] for one in answer.json()["entries"]}
