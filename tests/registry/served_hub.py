@@ -32,6 +32,8 @@ class Somebody:
     name: str
     account: str = "A-000001"
     person: str | None = None
+    by: Way = "desk"
+    csrf: str = ""
 
 
 @dataclass
@@ -55,12 +57,17 @@ class Doorkeeper:
         if not self.may(caller, action, where):
             raise RefusedError("forbidden", "They may not.", next_step="Ask an administrator.")
 
+    def tell_refused(self, caller: Caller, action: str, where: Where) -> None:
+        """What the log would be told."""
+
 
 @contextmanager
-def served(hub: Acme, keeper: Gatekeeper | None = None) -> Iterator[TestClient[Any]]:
+def served(
+    hub: Acme, keeper: Gatekeeper | None = None, url: str = URL
+) -> Iterator[TestClient[Any]]:
     """The hub, asked in this process; errors of the application are answered, not raised."""
-    made = Served(hub.app, keeper or Doorkeeper(), URL, "0.0.1", Health(hub.app.hub))
-    with TestClient(make_api(made), base_url=URL, raise_server_exceptions=False) as client:
+    made = Served(hub.app, keeper or Doorkeeper(), url, "0.0.1", Health(hub.app.hub))
+    with TestClient(make_api(made), base_url=url, raise_server_exceptions=False) as client:
         yield client
 
 

@@ -37,7 +37,7 @@ def enters(
     acme: Acme, seed: str, name: str = "anna", password: str = PASSWORD, at: str = "10.0.0.1"
 ) -> Opened:
     shown = shows(acme, seed)
-    return signing_in.sign_in(acme.app.hub, name, password, shown, "desk", address=at)
+    return signing_in.sign_in(acme.app.hub, name, password, shown, signing_in.From("desk", at))
 
 
 def test_g2_30_who_is_invited_signs_in(acme: Acme) -> None:
@@ -99,10 +99,9 @@ def test_g2_32_a_code_counts_once(acme: Acme) -> None:
 def test_g2_32_a_code_of_another_time_counts_nothing(acme: Acme, steps: int) -> None:
     seed = opened(acme)
     hub, old = acme.app.hub, shows(acme, seed, steps)
+    here = signing_in.From("desk", "x")
     sign_in = signing_in.sign_in
-    assert code(lambda: sign_in(hub, "anna", PASSWORD, old, "desk", address="x")) == (
-        "sign-in-failed"
-    )
+    assert code(lambda: sign_in(hub, "anna", PASSWORD, old, here)) == "sign-in-failed"
 
 
 def test_g2_33_who_guesses_waits_and_nobody_for_ever(acme: Acme) -> None:

@@ -77,6 +77,14 @@ class Gatekeeper:
             self._refusals.tell(caller, action, where)
             raise forbidden(caller, action, where)
 
+    def tell_refused(self, caller: Caller, action: str, where: Where = HUB) -> None:
+        """Log that somebody was refused by the server itself, such as for a page of another site.
+
+        Raises:
+            FailedError: the log could not be written.
+        """
+        self._refusals.tell(caller, action, where)
+
     def guard(
         self, caller: Caller, action: str, where: Where = HUB
     ) -> Callable[[Connection], None]:

@@ -84,6 +84,23 @@ def add(connection: Connection, one: SessionRow) -> list[str]:
     return ended
 
 
+def end_before(connection: Connection, shown: str) -> list[str]:
+    """Take out the session that a browser showed before it opened another: its id, if any."""
+    known = secret.is_one(shown, secret.SESSION)
+    found = by_secret(connection, secret.digest(shown)) if known else None
+    if found is None or not _is_browsers(bytes(found.body)):
+        return []
+    connection.execute(delete(tables.session).where(tables.session.c.id == found.id))
+    return [str(found.id)]
+
+
+def _is_browsers(body: bytes) -> bool:
+    """Whether a session was opened by a browser; a damaged row lets nobody in, and may go."""
+    with suppress(SealiftError):
+        return read(body).way == "browser"
+    return True
+
+
 def _made(body: bytes) -> str:
     """When it was opened; of a damaged row it counts as the oldest."""
     with suppress(SealiftError):

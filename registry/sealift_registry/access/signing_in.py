@@ -29,7 +29,7 @@ from sealift_signing import events, shape
 from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import instant, moment
+from sealift_signing.vocabulary import NAME, instant, moment
 
 ISSUER = "Sealift"
 
@@ -96,9 +96,25 @@ def take(hub: Hub, shown_once: str, password: str, seed: str, code: str) -> Stan
     return hub.commit(action).result
 
 
-def sign_in(
-    hub: Hub, name: str, password: str, code: str, way: Way, *, address: str, note: str = ""
-) -> Opened:
+@dataclass(frozen=True)
+class From:
+    """From where somebody signs in.
+
+    Attributes:
+        way: a browser, or a desk.
+        address: by which attempts are counted together.
+        note: what the session is to be known by.
+        before: what a browser showed until then: that session ends with the new one, whosever it
+            is, so that nobody goes on with one that somebody else put there.
+    """
+
+    way: Way
+    address: str
+    note: str = ""
+    before: str = ""
+
+
+def sign_in(hub: Hub, name: str, password: str, code: str, place: From) -> Opened:
     """A new session of an account, for whoever knows its password and shows a code once.
 
     Of a wrong name, password or code nobody is told which it was, and each takes as long.
@@ -108,7 +124,7 @@ def sign_in(
         SignedOutError: something is wrong.
         FailedError: it could not be noted, or the log could not be written.
     """
-    throttling.attempt(hub, name, address)
+    throttling.attempt(hub, name, place.address)
     with hub.reading() as connection:
         of, kept = _kept(connection, name)
     right = passwords.is_right(password, kept.password if kept else None)
@@ -125,9 +141,10 @@ def sign_in(
         if now.era != of.era or not now.enabled:
             raise _failed(name)
         _take_code(hub, connection, now, taken)
-        throttling.succeeded(connection, name, address)
-        opened = sessions.made(hub, now, way, note)
+        throttling.succeeded(connection, name, place.address)
+        opened = sessions.made(hub, now, place.way, place.note)
         ended = sessions.add(connection, opened.session)
+        ended += sessions.end_before(connection, place.before)
         return sessions.opened_entry(hub, now, opened.session, ended), opened
 
     return hub.commit(action).result
@@ -166,7 +183,7 @@ def _is_now(one: InvitationRow, now: datetime) -> bool:
 
 def _kept(connection: Connection, name: str) -> tuple[Standing | None, SecretRow | None]:
     """An account that can be signed in with, and with what; what the log does not know is none."""
-    of = standing.standing(connection, name)
+    of = standing.standing(connection, name) if NAME.matches(name) else None
     if of is None or not of.enabled or of.secret is None:
         return None, None
     t = tables.account_secret

@@ -32,9 +32,11 @@ from sealift_registry.web import (
     problems,
     reading,
     refusals,
+    session_routes,
     upload_routes,
 )
 from sealift_registry.web.callers import Gatekeeper
+from sealift_registry.web.door import Door
 from sealift_registry.web.health import Health
 from sealift_registry.web.job_events import Listeners
 from sealift_registry.web.metrics import Metrics
@@ -59,6 +61,7 @@ class Served:
         health: whether it is ready.
         metrics: what it counts.
         listeners: who is told of jobs as they change.
+        door: who is signing in.
     """
 
     app: App
@@ -68,6 +71,7 @@ class Served:
     health: Health
     metrics: Metrics = field(default_factory=Metrics)
     listeners: Listeners = field(default_factory=Listeners)
+    door: Door = field(default_factory=Door)
     described: dict[str, Any] | None = None
 
 
@@ -75,6 +79,7 @@ ROUTES: Sequence[Any] = (
     *(*operating.ROUTES, *documenting.ROUTES, *download_routes.ROUTES),
     *(*reading.ROUTES, *job_routes.ROUTES, *job_events.ROUTES, *log_routes.ROUTES),
     *upload_routes.ROUTES,
+    *session_routes.ROUTES,
 )
 """Every route that there is."""
 

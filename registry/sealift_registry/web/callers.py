@@ -27,6 +27,16 @@ class Caller(Protocol):
         """The person whose key it proved."""
         ...
 
+    @property
+    def by(self) -> Way:
+        """How they are signed in."""
+        ...
+
+    @property
+    def csrf(self) -> str:
+        """Of a browser's session: what a page must send besides."""
+        ...
+
 
 class Gatekeeper(Protocol):
     """Knows who is signed in, and what each may do."""
@@ -51,6 +61,10 @@ class Gatekeeper(Protocol):
         """How far an action goes for somebody, for lists."""
         ...
 
+    def tell_refused(self, caller: Any, action: str, where: Where, /) -> None:  # noqa: ANN401 - its own
+        """Log that somebody who is signed in was refused by the server itself."""
+        ...
+
 
 class Nobody:
     """A gatekeeper of a server that has no accounts yet: it lets nobody in."""
@@ -66,6 +80,9 @@ class Nobody:
     def reach(self, caller: Caller, action: str) -> Reach:  # noqa: ARG002 - as above
         """Nobody sees anything."""
         return Reach()
+
+    def tell_refused(self, caller: Caller, action: str, where: Where) -> None:
+        """Nobody is signed in."""
 
 
 def signed_out() -> Exception:

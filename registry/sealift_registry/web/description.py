@@ -17,7 +17,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import Method
 
-from sealift_registry.web import guarding, problems
+from sealift_registry.web import cookies, guarding, problems
 
 Schema = dict[str, Any]
 
@@ -62,7 +62,10 @@ def completed(schema: Schema, api: Litestar) -> Schema:
     found: Schema = msgspec.json.decode(msgspec.json.encode(schema))
     (_,), parts = msgspec.json.schema_components([problems.Problem], ref_template=TEMPLATE)
     found.setdefault("components", {}).setdefault("schemas", {}).update(parts)
-    found["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    found["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": cookies.OVER_TLS},
+    }
     said = dict(_said(api))
     for path, item in found.get("paths", {}).items():
         for method, operation in item.items():
@@ -82,7 +85,7 @@ def _said(api: Litestar) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
 def _complete(operation: Schema, said: Mapping[str, Any]) -> None:
     statuses = dict(ALWAYS)
     if said.get(guarding.ACTION):
-        operation["security"] = [{"bearer": []}]
+        operation["security"] = [{"bearer": []}, {"cookie": []}]
         operation["x-sealift-action"] = said[guarding.ACTION]
         statuses |= SIGNED_IN
     for status in said.get("problems", ()):
@@ -130,6 +133,8 @@ def _as_text(operation: Schema, answers: Schema) -> None:
 
 PROBLEMS: Mapping[int, str] = {
     400: "What was asked cannot be meant.",
+    401: "Nobody is signed in by this.",
+    403: "This is done for nobody here.",
     404: "There is no such thing.",
     406: "There is no answer of that kind.",
     409: "A rule says no, or it was done already.",
@@ -138,6 +143,7 @@ PROBLEMS: Mapping[int, str] = {
     415: "A body of another kind than is taken.",
     422: "The body is not what is asked for.",
     428: "It must be said which state is to be changed.",
+    429: "This was tried too often; Retry-After says when it may be again.",
     507: "There is no room.",
 }
 """Statuses of problems that routes name in `problems`."""

@@ -10,7 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from sealift_registry.storage.within import ALL, Within
-from sealift_registry.web import refusals
+from sealift_registry.web import cookies, refusals, same_site
 from sealift_registry.web.callers import Caller, Reach, Way, Where, signed_out
 
 if TYPE_CHECKING:
@@ -109,9 +109,11 @@ def _parameters(handler: BaseRouteHandler) -> dict[str, bool]:
 def _check(connection: Connection, handler: BaseRouteHandler) -> None:
     """Who asks is known first: whatever is then refused is told of with their name."""
     served: Served = connection.app.state.served
-    secret, way = _shown(connection)
+    secret, way = _shown(connection, served.url)
     caller = served.gatekeeper.caller(secret, way)
     connection.state.caller = caller
+    if way == "browser":
+        _check_own_page(connection, handler, caller)
     check_known(connection, handler)
     finds: Finds = handler.opt[WHERE]
     action, where = str(handler.opt[ACTION]), finds(served, connection)
@@ -147,14 +149,33 @@ def caller_of(connection: Connection) -> Caller:
     return found
 
 
-def _shown(connection: Connection) -> tuple[str, Way]:
-    """What is shown to be let in.
+def _check_own_page(connection: Connection, handler: BaseRouteHandler, caller: Caller) -> None:
+    """Check that what a browser sends was asked for by a page of this server; else it is logged.
 
     Raises:
-        SealiftError: nothing is.
+        CrossSiteError: it was not.
+    """
+    served: Served = connection.app.state.served
+    try:
+        same_site.check(connection, served.url, caller.csrf)
+    except same_site.CrossSiteError:
+        served.gatekeeper.tell_refused(caller, str(handler.opt[ACTION]), Where())
+        raise
+
+
+def _shown(connection: Connection, url: str) -> tuple[str, Way]:
+    """What is shown to be let in, once.
+
+    Raises:
+        SealiftError: nothing is; or two things, of which one would be judged and another meant.
     """
     given = connection.headers.getall("authorization", [])
-    if len(given) != 1:
+    kept = cookies.shown(connection, url)
+    if given and kept:
+        raise refusals.two_sign_ins()
+    if len(kept) == 1:
+        return kept[0], "browser"
+    if kept or len(given) != 1:
         raise signed_out()
     scheme, _, secret = given[0].partition(" ")
     if scheme.lower() != "bearer":

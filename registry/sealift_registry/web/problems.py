@@ -32,6 +32,8 @@ BY_CODE: Mapping[str, int] = {
     "sign-in-failed": 401,
     "no-invitation": 401,
     "forbidden": 403,
+    "cross-site": 403,
+    "browser-needs-tls": 403,
     "not-bound": 403,
     "token-without-scope": 403,
     "no-such-resource": 404,

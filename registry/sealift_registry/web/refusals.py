@@ -109,6 +109,16 @@ def given_twice(name: str) -> UsageError:
     )
 
 
+def two_sign_ins() -> UsageError:
+    """A request that shows a browser's session and something else besides."""
+    return UsageError(
+        "two-sign-ins",
+        "This shows a browser's cookie and an Authorization header, and it is one of them that "
+        "counts.",
+        next_step="Send one of the two.",
+    )
+
+
 def wrong_media_type(given: str, wanted: str) -> UsageError:
     """A body of another kind than can be taken."""
     return UsageError(

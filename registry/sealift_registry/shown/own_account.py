@@ -1,0 +1,70 @@
+"""Somebody's own account as it is shown to them: who they are, what they hold, what they may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sealift_registry.access.calling import Reach
+from sealift_registry.access.own_account import Own
+from sealift_registry.access.rights import ACTIONS
+from sealift_registry.shown import accounts
+from sealift_registry.shown.told import Told
+
+WAYS = {"browser": "a browser's session", "desk": "a desk's session", "token": "a token"}
+
+
+def told(own: Own) -> Told:
+    """All of it."""
+    caller = own.caller
+    data: dict[str, Any] = {
+        **accounts.data(own.account),
+        "by": caller.by,
+        "credential": caller.credential,
+        "ends": own.ends,
+        "offices": [{"place": one.place, "name": one.name} for one in own.offices],
+        "may": [
+            {
+                "action": action,
+                "hub": hub,
+                "everything": reach.everything,
+                "all_sites": reach.all_sites,
+                "teams": sorted(reach.teams),
+                "sites": sorted(reach.sites),
+                "own": reach.owner is not None,
+            }
+            for action, (reach, hub) in own.may.items()
+        ],
+    }
+    if caller.csrf:
+        data["csrf"] = caller.csrf
+    return Told(data, _lines(own))
+
+
+def _lines(own: Own) -> list[str]:
+    caller = own.caller
+    found = accounts.lines(own.account)
+    found.append(f"Signed in by {WAYS[caller.by]}, {caller.credential}: until {own.ends}.")
+    if own.offices:
+        found += ["", "Signs as:", *(f"  {one.name}" for one in own.offices)]
+    found += ["", "May:"]
+    found += [
+        f"  {ACTIONS[action].words}{_where(reach, hub)}" for action, (reach, hub) in own.may.items()
+    ]
+    return found
+
+
+def _where(reach: Reach, hub: bool) -> str:  # noqa: FBT001 - it is one of two words
+    """How far it goes, in words; nothing where there is no limit."""
+    if reach.everything:
+        return ""
+    parts = ["the hub as a whole"] * hub
+    parts += ["every site"] * reach.all_sites
+    parts += [*_named("team", reach.teams), *_named("site", reach.sites)]
+    if not parts:
+        return ""  # what is one's own: the words of the action say it, or it is no more than that
+    return f": {', '.join(parts)}"
+
+
+def _named(kind: str, names: Iterable[str]) -> list[str]:
+    return [f"{kind} {one}" for one in sorted(names)]

@@ -1,0 +1,116 @@
+"""Routes by which somebody signs in and out, and learns who they are to this server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from litestar import Request, Response, delete, get, post
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import State
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
+
+from sealift_registry.access import own_account, sessions, signing_in
+from sealift_registry.access.calling import Caller
+from sealift_registry.access.sessions import Opened
+from sealift_registry.shown import own_account as shown
+from sealift_registry.web import access_shapes, cookies, door, guarding, same_site
+from sealift_registry.web.access_shapes import SignedIn, SignIn
+from sealift_registry.web.answering import Reads, answered
+from sealift_registry.web.callers import Where
+
+if TYPE_CHECKING:
+    from sealift_registry.web.api import Served
+
+API = "/api/v1"
+SESSION = f"{API}/session"
+UNCACHED = {"cache-control": "no-store"}
+NOBODY_YET = "Whoever signs in is nobody yet."
+
+Asking = Request[Any, Any, State]
+
+
+def served_by(request: Asking) -> Served:
+    """The hub that is served."""
+    found: Served = request.app.state.served
+    return found
+
+
+def caller_of(request: Asking) -> Caller:
+    """Who asks, with all that is known of how."""
+    return cast("Caller", guarding.caller_of(request))
+
+
+def own(_served: Served, connection: guarding.Connection) -> Where:
+    """What is of the account that asks."""
+    return Where(owner=connection.state.caller.account)
+
+
+@post(
+    SESSION,
+    opt=guarding.open_to_all(NOBODY_YET)
+    | {
+        "once": "A code counts once: of a repeat nothing is opened.",
+        "problems": (400, 401, 403, 415, 422, 429, 507),
+    },
+    tags=["me"],
+    responses={201: ResponseSpec(SignedIn, generate_examples=False, description="Signed in.")},
+)
+async def sign_in(request: Asking, data: JSONBody[SignIn]) -> Response[SignedIn]:
+    """Open a session, with a password and a one-time code; a browser's ends the one before it."""
+    served = served_by(request)
+    before = ""
+    if data.way == "browser":
+        cookies.name(served.url)
+        same_site.check_origin(request, served.url)
+        before = next(iter(cookies.shown(request, served.url)), "")
+    note = data.note or request.headers.get("user-agent", "")
+    place = signing_in.From(data.way, door.address(request), note, before)
+
+    def act() -> Opened:
+        return signing_in.sign_in(served.app.hub, data.account, data.password, data.code, place)
+
+    return _opened(served, data.account, await served.door.work(act))
+
+
+def _opened(served: Served, name: str, done: Opened) -> Response[SignedIn]:
+    one = done.session
+    made = SignedIn(account=one.account, name=name, ends=one.ends, id=one.id)
+    headers = dict(UNCACHED)
+    if one.way == "browser":
+        made.csrf = one.csrf
+        headers |= cookies.setting(served.url, done.secret)
+    else:
+        made.session = done.secret
+    return Response(made, status_code=201, headers=headers)
+
+
+@delete(
+    SESSION,
+    opt=guarding.allowed("session.manage-own", own)
+    | {"once": "Of a repeat nobody is signed in.", "problems": (400, 404, 507)},
+    tags=["me"],
+)
+async def sign_out(request: Asking) -> Response[None]:
+    """End the session that is shown, at once and everywhere."""
+    served, caller = served_by(request), caller_of(request)
+    await sync_to_thread(
+        sessions.close, served.app.hub, caller.account, caller.credential, caller.name
+    )
+    headers = dict(UNCACHED)
+    if caller.by == "browser":
+        headers |= cookies.ending(served.url)
+    return Response(None, status_code=204, headers=headers)
+
+
+@get(f"{API}/me", tags=["me"], **Reads("me.read", access_shapes.Me).declared())
+def show_me(request: Asking) -> Response[bytes]:
+    """Tell who asks: their account, what they may sign and do, and until when."""
+    found = own_account.read(served_by(request).app.hub, caller_of(request))
+    answer = answered(request, shown.told(found))
+    answer.headers.update(UNCACHED)
+    return answer
+
+
+ROUTES: tuple[Any, ...] = (sign_in, sign_out, show_me)
+"""All of them."""
