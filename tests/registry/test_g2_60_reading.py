@@ -25,6 +25,7 @@ READS: tuple[tuple[str, tuple[str, ...], type[msgspec.Struct]], ...] = (
         shapes.Versions,
     ),
     ("versions/vision/tiny/1", ("show", "vision/tiny/1"), shapes.VersionShown),
+    ("models", ("list", "models"), shapes.Models),
     ("promotions", ("list", "promotions"), shapes.Promotions),
     (
         "promotions?stage=production",
@@ -37,6 +38,7 @@ READS: tuple[tuple[str, tuple[str, ...], type[msgspec.Struct]], ...] = (
     ("transfers", ("list", "transfers"), shapes.Transfers),
     ("transfers?site=plant-7", ("list", "transfers", "--site", "plant-7"), shapes.Transfers),
     ("transfers/plant-7-000001", ("show", "plant-7-000001"), shapes.TransferShown),
+    ("receipts", ("list", "receipts"), shapes.Receipts),
     ("people", ("list", "people"), shapes.People),
     (
         "people?limit=2&beyond=anna",
@@ -282,4 +284,5 @@ def test_g2_66_every_route_that_reads_is_compared_or_said_why_not() -> None:
         if path.startswith("/api/v1/") and route.opt.get("text")
     }
     no_command = {"policy", "settings", "log/checkpoint", "log/inclusion", "log/consistency"}
+    no_command.add("versions/{team:str}/{model:str}/{number:str}/evidence")
     assert reads - no_command == here

@@ -165,6 +165,31 @@ def versions(connection: Connection, wanted: VersionFilter, place: PagePlace) ->
     ]
 
 
+def models(connection: Connection, wanted: VersionFilter, place: PagePlace) -> list[VersionHead]:
+    """A page of models, by team and model: of each its newest version.
+
+    Raises:
+        UsageError: the page is to begin after what is no model's name.
+    """
+    t = tables.model_version
+    newest = select(t.c.team, t.c.model, func.max(t.c.number).label("number"))
+    newest = newest.where(*_of(t, wanted)).group_by(t.c.team, t.c.model)
+    key = [t.c.team, t.c.model]
+    if place.after is not None:
+        ref = ModelRef.parse(place.after)
+        newest = newest.where(_beyond(key, [ref.team, ref.model], place))
+    found = _ordered(newest, key, place).subquery()
+    same = (t.c.team == found.c.team, t.c.model == found.c.model, t.c.number == found.c.number)
+    query = select(t.c.team, t.c.model, t.c.number, t.c.source_version, t.c.format, t.c.made)
+    rows = connection.execute(_ordered(query.join(found, and_(*same)), key, place))
+    return [
+        VersionHead(
+            VersionRef(row.team, row.model, row.number), row.source_version, row.format, row.made
+        )
+        for row in rows
+    ]
+
+
 def _version_key(connection: Connection, place: PagePlace) -> list[Any]:
     ref = VersionRef.parse(place.after or "")
     if not place.newest_first:

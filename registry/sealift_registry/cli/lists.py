@@ -16,10 +16,10 @@ from sealift_signing.errors import UsageError
 
 @command(sealift, "list", example="sealift list promotions --model vision/digits --newest-first")
 @click.argument("kind", type=click.Choice(list(lists.FILTERS)), default="versions")
-@click.option("--team", metavar="NAME", help="Only versions or promotions of this team.")
+@click.option("--team", metavar="NAME", help="Only models, versions or promotions of this team.")
 @click.option("--model", metavar="TEAM/MODEL", help="Only versions or promotions of this model.")
 @click.option("--stage", metavar="STAGE", help="Only promotions to it, or sites enrolled for it.")
-@click.option("--site", metavar="ID", help="Only transfers to this site.")
+@click.option("--site", metavar="ID", help="Only transfers to this site, or receipts from it.")
 @click.option("--newest-first", is_flag=True, help="Begin with the newest.")
 @click.option(
     "--limit",

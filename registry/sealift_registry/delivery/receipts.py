@@ -80,6 +80,25 @@ def answer_to(connection: Connection, transfer: Transfer) -> Signed[Receipt] | N
     return found[0] if found else None
 
 
+def verified(connection: Connection, site: str, sha256: str) -> Signed[Receipt] | None:
+    """A receipt of a site by its digest, of whichever enrolment; None where there is none.
+
+    Raises:
+        RefusedError: it is none that the site signed, with the key that it had then.
+    """
+    known = Sites(connection).enrolments(site)
+    keys = {one.answer.sha256: PublicKey.parse(one.request.predicate.key) for one in known}
+    row = connection.execute(_of(site).where(tables.receipt.c.sha256 == sha256)).first()
+    if row is None:
+        return None
+    organisation = Sites(connection).get(site).organisation
+    its = _of(site, row.transfer).where(tables.receipt.c.sha256 == sha256)
+    found = _verified(connection, organisation, site, keys, its)
+    if not found:
+        raise not_signed(site, f"the receipt for {row.transfer}", "it is of no enrolment.")
+    return found[0]
+
+
 def _last(found: list[Signed[Receipt]]) -> Signed[Receipt] | None:
     return max(found, key=lambda one: in_order(one.predicate), default=None)
 

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 FILTERS = {
     "versions": {"team", "model", "newest_first"},
+    "models": {"team"},
     "promotions": {"team", "model", "stage", "newest_first"},
     "sites": {"stage"},
     "transfers": {"site", "newest_first"},
+    "receipts": {"site", "newest_first"},
     "people": set[str](),
     "roles": set[str](),
     "hardware-targets": set[str](),
@@ -172,6 +174,20 @@ def _versions(here: Here, connection: Connection, asked: Asked) -> Listing:
     return Listing(headings, rows, _empty(asked, empty), page.refused, page.after)
 
 
+def _models(_here: Here, connection: Connection, asked: Asked) -> Listing:
+    from sealift_registry.catalog.pages import VersionFilter
+    from sealift_registry.views.models import models
+
+    page = models(connection, VersionFilter(asked.team, within=asked.within), asked.place)
+    rows = [
+        (str(one.ref.of), str(one.ref), one.source_version, one.format, one.made)
+        for one in page.rows
+    ]
+    empty = "There is no model yet. Take one in with: sealift ingest --help"
+    headings = ("model", "newest", "source", "format", "made")
+    return Listing(headings, rows, _empty(asked, empty), page.refused, page.after)
+
+
 def _promotions(here: Here, connection: Connection, asked: Asked) -> Listing:
     from sealift_registry.catalog.pages import PromotionFilter
     from sealift_registry.views.promotions import promotions
@@ -217,6 +233,16 @@ def _transfers(here: Here, connection: Connection, asked: Asked) -> Listing:
     ]
     empty = "Nothing was exported yet. Export with: sealift export --help"
     headings = ("transfer", "site", "begun", "signed", "imported")
+    return Listing(headings, rows, _empty(asked, empty), page.refused, page.after)
+
+
+def _receipts(_here: Here, connection: Connection, asked: Asked) -> Listing:
+    from sealift_registry.views.receipts import receipt_list
+
+    page = receipt_list(connection, asked.place, asked.site, asked.within)
+    rows = [(one.sha256, one.transfer, one.site, one.made, one.received) for one in page.rows]
+    empty = "Nothing came home yet. Take in what a site sent with: sealift receive --help"
+    headings = ("receipt", "transfer", "site", "made", "received")
     return Listing(headings, rows, _empty(asked, empty), page.refused, page.after)
 
 
@@ -273,9 +299,11 @@ def _hardware_targets(here: Here, _connection: Connection, asked: Asked) -> List
 
 _LISTS: Mapping[str, Callable[[Here, Connection, Asked], Listing]] = {
     "versions": _versions,
+    "models": _models,
     "promotions": _promotions,
     "sites": _sites,
     "transfers": _transfers,
+    "receipts": _receipts,
     "people": _people,
     "roles": _roles,
     "hardware-targets": _hardware_targets,

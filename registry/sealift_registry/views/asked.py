@@ -12,7 +12,7 @@ from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promo
 from sealift_registry.delivery import tables
 from sealift_registry.storage.within import ALL, Within
 from sealift_registry.trust.repository import Repository
-from sealift_registry.views import people, transfers
+from sealift_registry.views import people, receipts, transfers
 from sealift_signing.counting_rules import rule_of
 from sealift_signing.errors import NotFoundError
 
@@ -109,6 +109,13 @@ def _check_version(connection: Connection, name: str, within: Within) -> None:
         raise _none("no-version", f"There is no version {ref}.", str(ref), "versions")
 
 
+def _check_model(connection: Connection, name: str, within: Within) -> None:
+    ref, t = ModelRef.parse(name), catalog_tables.model_version.c
+    is_it = (t.team == ref.team, t.model == ref.model)
+    if not _has(connection, *is_it, *within.of_teams(t.team)):
+        raise _none("no-model", f"There is no model {ref}.", str(ref), "models")
+
+
 def _check_promotion(connection: Connection, name: str, within: Within) -> None:
     number, t = parse_promotion(name), catalog_tables.promotion.c
     if not _has(connection, t.number == number, *within.of_teams(t.team)):
@@ -138,9 +145,11 @@ def _none(code: str, what: str, subject: str, kind: str) -> NotFoundError:
 
 _BEYOND: Mapping[str, Callable[[Connection, str, Within], None]] = {
     "versions": _check_version,
+    "models": _check_model,
     "promotions": _check_promotion,
     "sites": check_site,
     "transfers": _check_transfer,
+    "receipts": receipts.check_there,
     "people": _check_person,
     "roles": _check_role,
 }

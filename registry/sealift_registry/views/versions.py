@@ -195,11 +195,7 @@ def version(hub: Hub, connection: Connection, ref: VersionRef) -> VersionView:
     """
     catalog, repository = Catalog(connection), Repository(connection)
     found = catalog.version(ref)
-    gone = catalog.discards(ref)
-    artifacts = tuple(
-        replace(_artifact(hub, catalog, repository, one), discard=gone.get(str(one.path)))
-        for one in catalog.artifacts(ref)
-    )
+    artifacts = forms(hub, connection, ref)
     every = [row.number for row in pages.promotions_of(connection, [ref])]
     newest_ones = sorted(every[:MOST_PROMOTIONS])
     return VersionView(
@@ -212,6 +208,22 @@ def version(hub: Hub, connection: Connection, ref: VersionRef) -> VersionView:
         promotions=tuple(status_of(connection, number, hub.now()) for number in newest_ones),
         older_promotions=len(every) - len(newest_ones),
         runs=tuple(_runs(connection, ref)),
+    )
+
+
+def forms(hub: Hub, connection: Connection, ref: VersionRef) -> tuple[ArtifactView, ...]:
+    """The forms of a version, each with all evidence about it, and whether we vouch for that.
+
+    Raises:
+        NotFoundError: there is no such version.
+        RefusedError: something of it is not what was signed.
+    """
+    catalog, repository = Catalog(connection), Repository(connection)
+    catalog.version(ref)
+    gone = catalog.discards(ref)
+    return tuple(
+        replace(_artifact(hub, catalog, repository, one), discard=gone.get(str(one.path)))
+        for one in catalog.artifacts(ref)
     )
 
 

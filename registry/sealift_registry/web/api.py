@@ -22,6 +22,7 @@ from litestar.types import ASGIApp
 
 from sealift_registry.app import App
 from sealift_registry.web import (
+    document_routes,
     documenting,
     download_routes,
     guarding,
@@ -80,6 +81,7 @@ ROUTES: Sequence[Any] = (
     *(*reading.ROUTES, *job_routes.ROUTES, *job_events.ROUTES, *log_routes.ROUTES),
     *upload_routes.ROUTES,
     *session_routes.ROUTES,
+    *document_routes.ROUTES,
 )
 """Every route that there is."""
 

@@ -93,6 +93,8 @@ def _complete(operation: Schema, said: Mapping[str, Any]) -> None:
     answers = operation.setdefault("responses", {})
     if said.get("text"):
         _as_text(operation, answers)
+    if said.get("tagged"):
+        _as_tagged(operation, answers)
     answers.pop("400", None)  # Litestar's own, in a shape that is never answered
     for one in operation.get("parameters", ()):
         one["schema"] = _not_null(one["schema"])
@@ -115,9 +117,17 @@ def _as_text(operation: Schema, answers: Schema) -> None:
     """What is read is answered as lines, too, and not at all where it is the same as before."""
     found = answers["200"]
     found["content"]["text/plain"] = {"schema": {"type": "string"}}
-    found["headers"] = {
+    _as_tagged(operation, answers)
+    found["headers"]["link"] = {
+        "schema": {"type": "string"},
+        "description": "The next page, where there is one.",
+    }
+
+
+def _as_tagged(operation: Schema, answers: Schema) -> None:
+    """What has a tag is not sent again to whoever has it."""
+    answers["200"]["headers"] = {
         "etag": {"schema": {"type": "string"}, "description": "The tag of these bytes."},
-        "link": {"schema": {"type": "string"}, "description": "The next page, where there is one."},
     }
     answers["304"] = {"description": "It is as it was when it had the tag that was sent."}
     operation.setdefault("parameters", []).append(

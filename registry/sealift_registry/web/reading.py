@@ -56,7 +56,7 @@ def served_by(request: Asking) -> Served:
     return found
 
 
-def _listed(
+def listed(
     request: Asking,
     kind: str,
     place: PagePlace,
@@ -112,7 +112,7 @@ def list_versions(
 ) -> Response[bytes]:
     """List versions of models: of the teams that one may see."""
     place = PagePlace(limit, beyond, newest_first)
-    return _listed(request, "versions", place, team=team, model=model)
+    return listed(request, "versions", place, team=team, model=model)
 
 
 @get(
@@ -152,7 +152,7 @@ def list_promotions(
 ) -> Response[bytes]:
     """List promotions: of the teams that one may see."""
     place = PagePlace(limit, beyond, newest_first)
-    return _listed(request, "promotions", place, team=team, model=model, stage=stage)
+    return listed(request, "promotions", place, team=team, model=model, stage=stage)
 
 
 @get(
@@ -183,7 +183,7 @@ def list_sites(
     beyond: Beyond = None,
 ) -> Response[bytes]:
     """List sites: those that one may see."""
-    return _listed(request, "sites", PagePlace(limit, beyond), stage=stage)
+    return listed(request, "sites", PagePlace(limit, beyond), stage=stage)
 
 
 @get(f"{API}/sites/{{site:str}}", tags=["sites"], **Reads("site.read", shapes.SiteShown).declared())
@@ -212,7 +212,7 @@ def list_transfers(
 ) -> Response[bytes]:
     """List transfers: of the sites that one may see."""
     place = PagePlace(limit, beyond, newest_first)
-    return _listed(request, "transfers", place, of_site=site)
+    return listed(request, "transfers", place, of_site=site)
 
 
 @get(
@@ -243,7 +243,7 @@ def list_people(
     request: Asking, limit: Limit = page_sizes.USUAL, beyond: Beyond = None
 ) -> Response[bytes]:
     """List everybody who holds an office: to who sees some teams, the offices in those."""
-    return _listed(request, "people", PagePlace(limit, beyond))
+    return listed(request, "people", PagePlace(limit, beyond))
 
 
 @get(
@@ -273,7 +273,7 @@ def list_roles(
     request: Asking, limit: Limit = page_sizes.USUAL, beyond: Beyond = None
 ) -> Response[bytes]:
     """List roles: who signed each, and until when it counts."""
-    return _listed(request, "roles", PagePlace(limit, beyond))
+    return listed(request, "roles", PagePlace(limit, beyond))
 
 
 @get(
@@ -285,7 +285,7 @@ def list_hardware_targets(
     request: Asking, limit: Limit = page_sizes.USUAL, beyond: Beyond = None
 ) -> Response[bytes]:
     """List what variants can be built for."""
-    return _listed(request, "hardware-targets", PagePlace(limit, beyond))
+    return listed(request, "hardware-targets", PagePlace(limit, beyond))
 
 
 @get(f"{API}/policy", tags=["hub"], **Reads("policy.read", hub_shapes.PolicyShown).declared())

@@ -52,6 +52,22 @@ class Versions(Page):
     versions: list[VersionRow]
 
 
+class ModelRow(Struct):
+    """A model in a list, by the version that was taken in last."""
+
+    model: str
+    newest: str
+    source: str
+    format: str
+    made: str
+
+
+class Models(Page):
+    """Models."""
+
+    models: list[ModelRow]
+
+
 class PromotionRow(Struct):
     """A promotion in a list."""
 
@@ -98,6 +114,28 @@ class Transfers(Page):
     """Transfers that were begun."""
 
     transfers: list[TransferRow]
+
+
+class ReceiptRow(Struct):
+    """A receipt in a list.
+
+    Attributes:
+        receipt: the sha256 of its envelope.
+        made: when its site made it, by the site's clock.
+        received: when it came home, as the hub says.
+    """
+
+    receipt: str
+    transfer: str
+    site: str
+    made: str
+    received: str
+
+
+class Receipts(Page):
+    """Receipts that came home."""
+
+    receipts: list[ReceiptRow]
 
 
 class PersonRow(Struct):
@@ -180,6 +218,35 @@ class ArtifactShown(Struct):
     check_rows: int
     told_first: list[str]
     discarded: Discarded | None
+
+
+class EvidenceShown(Struct):
+    """A piece of evidence, and what it says.
+
+    Attributes:
+        sha256: of its envelope.
+        artifact: the sha256 of the form that it is about.
+        signer: our machine that signed it; null where none did, and the hub alone says so.
+        details: the whole report.
+    """
+
+    sha256: str
+    path: str
+    artifact: str
+    kind: str
+    verdict: str
+    machine: str
+    made: str
+    signer: Text
+    checks: list[dict[str, Any]]
+    details: dict[str, Any]
+
+
+class EvidenceList(Struct):
+    """All evidence about a version."""
+
+    version: str
+    evidence: list[EvidenceShown]
 
 
 class Runs(Struct):
