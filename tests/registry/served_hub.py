@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from litestar.testing import TestClient
+from sqlalchemy import Connection
 
 from sealift_registry.web.api import Served, make_api
 from sealift_registry.web.callers import Caller, Gatekeeper, Reach, Way, Where, signed_out
@@ -59,6 +60,9 @@ class Doorkeeper:
 
     def tell_refused(self, caller: Caller, action: str, where: Where) -> None:
         """What the log would be told."""
+
+    def guard(self, caller: Caller, action: str, where: Where) -> Callable[[Connection], None]:
+        return lambda _connection: self.check(caller, action, where)
 
 
 @contextmanager

@@ -12,11 +12,12 @@ from unittest import mock
 import pytest
 from litestar.testing import TestClient
 
+from sealift_registry import changing_jobs
 from sealift_registry.jobs import records
 from sealift_registry.jobs.job import Job
 from sealift_registry.jobs.records import Wanted
 from sealift_registry.storage.host import Host
-from sealift_registry.web import job_events, job_routes
+from sealift_registry.web import job_events
 from sealift_registry.web.api import Served, make_api
 from sealift_registry.web.health import Health
 from sealift_signing.errors import FailedError
@@ -144,7 +145,7 @@ def test_g2_182_what_is_quiet_for_long_is_not_silent(acme: Acme) -> None:
 
 def test_g2_182_a_database_that_is_away_for_a_while_ends_nothing(acme: Acme) -> None:
     keeper, job = Doorkeeper(), asked(acme)
-    genuine, calls = job_routes.look, []
+    genuine, calls = changing_jobs.look, []
 
     def away(*given: Any) -> Any:  # noqa: ANN401 - as it is
         calls.append(given)

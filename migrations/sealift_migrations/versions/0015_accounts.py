@@ -89,15 +89,15 @@ def _passing() -> None:
     )
     op.create_table(
         "once_answer",
-        _text("account"),
         _text("route"),
         _text("key"),
+        _text("account"),
         _text("body_sha256"),
         _text("run"),
         sa.Column("status", Number, autoincrement=False),
         sa.Column("answer", Bytes),
         _text("made"),
-        sa.PrimaryKeyConstraint("account", "route", "key", name="pk_once_answer"),
+        sa.PrimaryKeyConstraint("route", "key", name="pk_once_answer"),
     )
     op.create_index("ix_once_answer_made", "once_answer", ["made"])
 

@@ -98,9 +98,9 @@ sign_in_failure = Table(
 once_answer = Table(
     "once_answer",
     metadata,
-    Column("account", Text, primary_key=True),
     Column("route", Text, primary_key=True),
     Column("key", Text, primary_key=True),
+    Column("account", Text, nullable=False),
     Column("body_sha256", Text, nullable=False),
     Column("run", Text, nullable=False),
     Column("status", Number, autoincrement=False),

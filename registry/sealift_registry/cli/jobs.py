@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -24,8 +22,8 @@ from sealift_signing.errors import (
 )
 
 if TYPE_CHECKING:
-    from sealift_registry.jobs.job import Job, JobEnd, Problem
-    from sealift_registry.views.jobs import JobView, Looking
+    from sealift_registry.jobs.job import JobEnd, Problem
+    from sealift_registry.views.jobs import JobView
     from sealift_sync.progress import Phases
 
 STATES = ("waits", "works", "waits-again", "done", "failed", "cancelled", "set-aside")
@@ -72,13 +70,14 @@ def job_list(
     aside because its process died each time.
     """
     from sealift_registry.catalog.pages import PagePlace
+    from sealift_registry.changing_jobs import looking
     from sealift_registry.shown.job_list import told as job_list_told
     from sealift_registry.views.jobs import JobFilter
 
     wanted = JobFilter(states, kind, queue, user() if mine else None)  # type: ignore[arg-type]  # click has checked it
     place, now = PagePlace(limit, beyond, not oldest_first), session.app.hub.now()
-    with _looking(session) as looking:
-        page = looking.jobs(wanted, place)
+    with looking(session.app.hub) as found_there:
+        page = found_there.jobs(wanted, place)
     found = job_list_told(page, now, everything=wanted == JobFilter() and beyond is None)
     session.terminal.answer("job-list", found.data, found.lines)
     refused_rows.check(found.refused)
@@ -92,10 +91,11 @@ def job_show(session: Session, *, name: str) -> None:
     Who asked for it, why it waits or how far it is, each attempt, how it ended, and what came of
     it.
     """
+    from sealift_registry.changing_jobs import look
     from sealift_registry.shown.job import job_lines, whole_job_data
     from sealift_registry.shown.job_result import result_lines, result_of
 
-    view, now = _look(session, name), session.app.hub.now()
+    view, now = look(session.app.hub, name), session.app.hub.now()
     lines = job_lines(view, now)
     result = None if view.end is None else result_of(view.end)
     if result is not None:
@@ -111,10 +111,12 @@ def job_watch(session: Session, *, name: str) -> None:
     What is printed then, and the exit code, are those of the command that asked for it. Ctrl-C
     stops the watching alone: the job goes on.
     """
+    from sealift_registry.changing_jobs import look
+
     try:
         with session.terminal.phases() as phases:
             watching = _Watching(session, phases)
-            while (view := _look(session, name)).end is None:
+            while (view := look(session.app.hub, name)).end is None:
                 watching.tell(view)
                 sleep(LOOK)
     except KeyboardInterrupt as stop:
@@ -134,24 +136,10 @@ def job_cancel(session: Session, *, name: str) -> None:
     It is not begun any more, and a process that is at work at it is killed within seconds; what it
     had not recorded by then is not recorded. The log says who did so.
     """
-    from sealift_registry.jobs import records
-    from sealift_registry.jobs.job import parse_job
-    from sealift_registry.shown.job import end_words
+    from sealift_registry.changing_jobs import cancel
 
-    number, new = parse_job(name), True
-    view = _look(session, name)
-    try:
-        end = records.finish(session.app.hub, number, "cancelled", attempt=None, by=user())
-    except records.EndedError:
-        view, new = _look(session, name), False
-        if view.end is None or view.end.outcome != "cancelled":
-            raise _over(view) from None
-        end = view.end
-    lines = [f"{view.job.id} {end_words(end)}."]
-    if new and view.state == "works":
-        lines.append("The process that is at work at it ends within seconds.")
-    data = {"job": view.job.id, "state": "cancelled", "by": end.by, "ended": end.made, "new": new}
-    session.terminal.answer("job-cancel", data, lines)
+    told = cancel(session.app.hub, name, user())
+    session.terminal.answer("job-cancel", told.data, told.lines)
 
 
 @command(job, "retry", example="sealift job retry J-000017")
@@ -162,55 +150,13 @@ def job_retry(session: Session, *, name: str) -> None:
     Of a job that failed, was cancelled or was set aside. It is a new job, with the same arguments,
     queue, host and priority.
     """
-    from sealift_registry.jobs import retrying
+    from sealift_registry.changing_jobs import retry
 
-    view, hub = _look(session, name), session.app.hub
-    if view.end is None or view.end.outcome == "done":
-        raise _not_failed(view)
-    made, new = _already(session, view), False
-    if made is None:
-        made, new = retrying.ask_again(hub, view.job, user()), True
-    what = f"does again what {view.job.id} was to do"
-    lines = [f"{made.id} {what}." if new else f"{made.id} {what}, already."]
-    lines.append(f"  Watch it:  sealift job watch {made.id}")
-    data = {"job": made.id, "retries": view.job.id, "queue": made.order.queue, "new": new}
-    session.terminal.answer("job-retry", data, lines)
+    told = retry(session.app.hub, name, user())
+    session.terminal.answer("job-retry", told.data, told.lines)
 
 
 # ---------------------------------------------------------------------- looking
-
-
-@contextmanager
-def _looking(session: Session) -> Iterator[Looking]:
-    from sealift_registry.jobs.dbos_watching import watched
-    from sealift_registry.views.jobs import Looking
-
-    hub, seen = session.app.hub, watched(session.app.hub)
-    with hub.reading() as connection:
-        yield Looking(connection, hub.now(), seen, _kinds())
-
-
-def _kinds() -> Collection[str]:
-    from sealift_registry.kinds import KINDS
-
-    return KINDS.keys()
-
-
-def _look(session: Session, name: str) -> JobView:
-    from sealift_registry.jobs.job import parse_job
-
-    number = parse_job(name)
-    with _looking(session) as looking:
-        return looking.job(number)
-
-
-def _already(session: Session, view: JobView) -> Job | None:
-    """The job that does it again already, and has not failed as well."""
-    if view.retried_by is None:
-        return None
-    with _looking(session) as looking:
-        found = looking.job(view.retried_by)
-    return found.job if found.end is None or found.end.outcome == "done" else None
 
 
 class _Watching:
@@ -260,6 +206,7 @@ def _end_as(session: Session, view: JobView) -> None:
     Raises:
         SealiftError: the job failed, or was taken back.
     """
+    from sealift_registry.changing_jobs import over
     from sealift_registry.shown.job_result import result_lines, result_of
 
     end: JobEnd | None = view.end
@@ -270,7 +217,7 @@ def _end_as(session: Session, view: JobView) -> None:
     elif end is not None and end.problem is not None:
         raise _raised(end.problem)
     else:
-        raise _over(view)
+        raise over(view)
 
 
 _BY_EXIT_CODE: dict[int, type[SealiftError]] = {
@@ -282,29 +229,3 @@ def _raised(problem: Problem) -> SealiftError:
     """The error that ended a job, as its command would have raised it."""
     kind = _BY_EXIT_CODE.get(problem.exit_code, RefusedError)
     return kind(problem.code, problem.what, subject=problem.subject, next_step=problem.next)
-
-
-def _over(view: JobView) -> RefusedError:
-    from sealift_registry.shown.job import end_words
-
-    how = "has ended" if view.end is None else end_words(view.end)
-    again = view.end is not None and view.end.outcome != "done"
-    step = f"To have it done after all: sealift job retry {view.job.id}"
-    return RefusedError(
-        "job-ended",
-        f"{view.job.id} {how}.",
-        subject=view.job.id,
-        next_step=step if again else f"See what came of it with: sealift job show {view.job.id}",
-    )
-
-
-def _not_failed(view: JobView) -> NotFoundError:
-    from sealift_registry.shown.job import end_words, state_words
-
-    how = f"still {state_words(view)}" if view.end is None else end_words(view.end)
-    return NotFoundError(
-        "job-not-failed",
-        f"{view.job.id} {how}, and only what failed, was cancelled or was set aside is done again.",
-        subject=view.job.id,
-        next_step=f"See how it stands with: sealift job show {view.job.id}",
-    )

@@ -28,7 +28,7 @@ def ask_again(hub: Hub, job: Job, actor: str) -> Job:
         )
     if entry is None:
         raise signed_log.not_logged(f"the job {name}", f"job WHERE number = {job.number}")
-    own = {"job", RETRIES, "team"}  # which are added anew
+    own = {"job", RETRIES, "team", "account", "request"}  # which are added anew
     wanted = Wanted(
         kind=order.kind,
         arguments=order.arguments,

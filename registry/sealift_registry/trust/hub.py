@@ -42,6 +42,26 @@ _PUBLISHED = "sealift_published"
 
 
 @dataclass(frozen=True)
+class OnBehalf:
+    """For whom a server does something: who asked for it, and by which request.
+
+    They say nothing of who signed: what counts is the same, whoever brings it.
+
+    Attributes:
+        account: the name of the account that asked.
+        request: the server's name for the request.
+    """
+
+    account: str
+    request: str
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """By which entries are found."""
+        return Term("account", self.account), Term("request", self.request)
+
+
+@dataclass(frozen=True)
 class Hub:
     """An open hub. Use cases read through `reading`, and change through the log's writer.
 
@@ -53,6 +73,8 @@ class Hub:
         guard: asked first within every action, which it refuses by raising: of a hub that an
             attempt at a job was given, whether that attempt may still record anything.
         job: the id of that job, by which each of its entries is found; empty for no job.
+        on_behalf: of a hub that a server's request was given: for whom; each of its entries is
+            found by that, too.
         claims: on the blobs that this process takes in or finds, until rows name them.
     """
 
@@ -62,6 +84,7 @@ class Hub:
     online: OnlineKeys
     guard: Callable[[Connection], None] | None = None
     job: str = ""
+    on_behalf: OnBehalf | None = None
     claims: BlobClaims | None = None
 
     @property
@@ -143,9 +166,7 @@ class Hub:
             if self.claims is not None:
                 self.claims.check(connection)
             entry, result = action(connection)
-            if self.job:
-                found_by = dict.fromkeys((*entry.terms, Term("job", self.job)))
-                entry = replace(entry, terms=tuple(found_by))
+            entry = replace(entry, terms=tuple(dict.fromkeys((*entry.terms, *self._found_by()))))
             published = connection.info.pop(_PUBLISHED, {})
             versions.update({role: one.signed.version for role, one in published.items()})
             return with_terms(with_published(entry, published)), result
@@ -162,9 +183,14 @@ class Hub:
         Raises:
             FailedError: as `commit`.
         """
-        if self.guard is None:
+        if self.guard is None and self.on_behalf is None:
             return self.log.commit_entry(entry)
         return self.commit(lambda _connection: (entry, None))
+
+    def _found_by(self) -> tuple[Term, ...]:
+        """What all entries of this hub are found by."""
+        job = (Term("job", self.job),) if self.job else ()
+        return job + (self.on_behalf.terms if self.on_behalf else ())
 
     def commit_change(
         self,

@@ -20,6 +20,7 @@ from litestar.exceptions import (
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 
+from sealift_registry.access.once import Once
 from sealift_registry.app import App
 from sealift_registry.web import (
     document_routes,
@@ -34,6 +35,7 @@ from sealift_registry.web import (
     reading,
     refusals,
     session_routes,
+    signing_routes,
     upload_routes,
 )
 from sealift_registry.web.callers import Gatekeeper
@@ -63,6 +65,8 @@ class Served:
         metrics: what it counts.
         listeners: who is told of jobs as they change.
         door: who is signing in.
+        described: the API, once somebody asked.
+        once: which requests are worked at, and what those before were answered.
     """
 
     app: App
@@ -74,6 +78,11 @@ class Served:
     listeners: Listeners = field(default_factory=Listeners)
     door: Door = field(default_factory=Door)
     described: dict[str, Any] | None = None
+    once: Once = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Requests of this server are counted together."""
+        self.once = Once(self.app.hub)
 
 
 ROUTES: Sequence[Any] = (
@@ -82,6 +91,7 @@ ROUTES: Sequence[Any] = (
     *upload_routes.ROUTES,
     *session_routes.ROUTES,
     *document_routes.ROUTES,
+    *signing_routes.ROUTES,
 )
 """Every route that there is."""
 
@@ -112,7 +122,7 @@ def make_api(served: Served) -> ASGIApp:
 
 
 def check_guarded(api: Litestar) -> None:
-    """Check that each route says who may use it.
+    """Check that each route says who may use it, and each that writes how a repeat is known.
 
     Raises:
         RuntimeError: one does not; it would be closed to everybody, and nobody would know why.
@@ -121,8 +131,13 @@ def check_guarded(api: Litestar) -> None:
         if not isinstance(route, HTTPRoute):
             continue
         for handler in route.route_handlers:
-            if not (guarding.is_options(handler) or guarding.is_declared(handler.opt)):
+            if guarding.is_options(handler):
+                continue
+            if not guarding.is_declared(handler.opt):
                 msg = f"{route.path} says neither an action nor why it is open to all"
+                raise RuntimeError(msg)
+            if not guarding.says_once(handler):
+                msg = f"{route.path} says not how a repeat is known, nor why it need not be"
                 raise RuntimeError(msg)
 
 

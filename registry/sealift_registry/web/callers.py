@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
+
+from sqlalchemy import Connection
 
 from sealift_registry.access.calling import Reach, Way, Where
 
@@ -65,6 +68,16 @@ class Gatekeeper(Protocol):
         """Log that somebody who is signed in was refused by the server itself."""
         ...
 
+    def guard(
+        self,
+        caller: Any,  # noqa: ANN401 - its own
+        action: str,
+        where: Where,
+        /,
+    ) -> Callable[[Connection], None]:
+        """The same check, to be asked within a commit: between the two a right may end."""
+        ...
+
 
 class Nobody:
     """A gatekeeper of a server that has no accounts yet: it lets nobody in."""
@@ -83,6 +96,15 @@ class Nobody:
 
     def tell_refused(self, caller: Caller, action: str, where: Where) -> None:
         """Nobody is signed in."""
+
+    def guard(
+        self,
+        caller: Caller,  # noqa: ARG002 - as above
+        action: str,  # noqa: ARG002 - as above
+        where: Where,  # noqa: ARG002 - as above
+    ) -> Callable[[Connection], None]:
+        """Nobody may do anything."""
+        raise signed_out()
 
 
 def signed_out() -> Exception:

@@ -28,6 +28,10 @@ WORDS = (
     "that the commands print under --json. What signs stays with people: the server gives drafts, "
     "and takes what was signed."
 )
+KEY_WORDS = (
+    "The caller's name for this request: letters, digits and ._:~+/=-. By the same one a repeat is "
+    "answered as it was before, and has no second effect."
+)
 ALWAYS = {500: "A fault of the server's.", 503: "The hub cannot be read or written now."}
 """Of every route."""
 SIGNED_IN = {401: "Nobody is signed in.", 403: "They may not.", 429: "They ask too much."}
@@ -90,6 +94,7 @@ def _complete(operation: Schema, said: Mapping[str, Any]) -> None:
         statuses |= SIGNED_IN
     for status in said.get("problems", ()):
         statuses[status] = PROBLEMS[status]
+    _asked_with(operation, said)
     answers = operation.setdefault("responses", {})
     if said.get("text"):
         _as_text(operation, answers)
@@ -103,6 +108,26 @@ def _complete(operation: Schema, said: Mapping[str, Any]) -> None:
         answer.setdefault("content", {})[problems.MEDIA_TYPE] = {
             "schema": {"$ref": f"{REF}Problem"}
         }
+
+
+def _asked_with(operation: Schema, said: Mapping[str, Any]) -> None:
+    """What a write is asked with: the caller's name for it, what was read before, its body."""
+    if said.get("takes"):
+        schema = {"type": "string", "format": "binary"}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {said["takes"]: {"schema": schema}},
+        }
+    if said.get(guarding.ONCE) and not isinstance(said[guarding.ONCE], str):
+        _header(operation, "Idempotency-Key", KEY_WORDS, {"minLength": 8, "maxLength": 128})
+    if said.get("if_match"):
+        _header(operation, "If-Match", "The ETag of what is to be changed, as it was read.")
+
+
+def _header(operation: Schema, name: str, words: str, more: Schema | None = None) -> None:
+    schema = {"type": "string", **(more or {})}
+    said = {"name": name, "in": "header", "schema": schema, "description": words, "required": True}
+    operation.setdefault("parameters", []).append(said)
 
 
 def _not_null(schema: Schema) -> Schema:

@@ -16,7 +16,7 @@ from sealift_registry.web.callers import Caller, Reach, Way, Where, signed_out
 if TYPE_CHECKING:
     from sealift_registry.web.api import Served
 
-ACTION, WHERE, OPEN, LISTED = "action", "where", "open", "listed"
+ACTION, WHERE, OPEN, LISTED, ONCE = "action", "where", "open", "listed", "once"
 OWN = {"request", "state", "data"}
 """What a function is given and no address holds."""
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -29,6 +29,15 @@ NOTHING = Within(everything=False)
 
 DESK, TOKEN = "sls_", "slt_"
 """How the secrets of desks' sessions and of tokens begin."""
+
+
+def later(_served: Served, _connection: Connection) -> Where:
+    """What a request is about is said by its body, whose reader checks it (`writing.once`)."""
+    return Where()
+
+
+LATER: Finds = later
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def open_to_all(why: str) -> dict[str, Any]:
@@ -58,6 +67,12 @@ def listed(action: str, by: Collection[Part], where: Finds | None = None) -> dic
 def is_declared(said: Mapping[str, Any]) -> bool:
     """Whether a route says who may use it."""
     return bool(said.get(ACTION)) != bool(said.get(OPEN))
+
+
+def says_once(handler: BaseRouteHandler) -> bool:
+    """Whether a route that changes something says how a repeat is known, or why not."""
+    methods: set[str] = getattr(handler, "http_methods", set())
+    return READS.issuperset(methods) or bool(handler.opt.get(ONCE))
 
 
 def is_options(handler: BaseRouteHandler) -> bool:
@@ -116,6 +131,8 @@ def _check(connection: Connection, handler: BaseRouteHandler) -> None:
         _check_own_page(connection, handler, caller)
     check_known(connection, handler)
     finds: Finds = handler.opt[WHERE]
+    if finds is LATER:
+        return
     action, where = str(handler.opt[ACTION]), finds(served, connection)
     by: frozenset[Part] | None = handler.opt.get(LISTED)
     if by is not None and where == Where():
@@ -141,6 +158,19 @@ def within_of(connection: Connection) -> Within:
     """The rows that whoever asks is told of: all of those to which they narrowed a list down."""
     found: Within = getattr(connection.state, "within", ALL)
     return found
+
+
+def where_of(connection: Connection, read: Where | None) -> Where:
+    """What a request is about: as its route finds it, or as it was `read` in its body.
+
+    Raises:
+        RuntimeError: a route leaves it to its body, and nobody read it there, or the reverse.
+    """
+    finds: Finds = connection.route_handler.opt[WHERE]
+    if (finds is LATER) != (read is not None):
+        msg = f"{connection.scope['path']} was not asked about what it is about"
+        raise RuntimeError(msg)
+    return read if read is not None else finds(connection.app.state.served, connection)
 
 
 def caller_of(connection: Connection) -> Caller:

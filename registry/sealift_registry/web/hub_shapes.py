@@ -76,6 +76,25 @@ class JobStanding(Struct):
     at: str
 
 
+class JobCancelled(Struct):
+    """A job that was taken back; `new`: just now."""
+
+    job: str
+    state: str
+    by: str
+    ended: str
+    new: bool
+
+
+class JobRetried(Struct):
+    """A job that does again what another was to do; `new`: asked for just now."""
+
+    job: str
+    retries: str
+    queue: str
+    new: bool
+
+
 class JobShown(JobRow, kw_only=True):
     """All about a job."""
 

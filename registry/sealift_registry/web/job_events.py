@@ -19,10 +19,10 @@ from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from sealift_registry.changing_jobs import look
 from sealift_registry.shown.job import whole_job_data
 from sealift_registry.trust.hub import Hub
 from sealift_registry.web import guarding, places, refusals
-from sealift_registry.web.job_routes import look
 from sealift_registry.web.reading import API, served_by
 from sealift_signing.errors import SealiftError
 

@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from litestar import Response, get
+from litestar import Response, get, post
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 from sealift_registry.catalog import page_sizes
 from sealift_registry.catalog.pages import PagePlace
-from sealift_registry.jobs.dbos_watching import watched
-from sealift_registry.jobs.job import parse_job
-from sealift_registry.kinds import KINDS
+from sealift_registry.changing_jobs import cancel, look, looking, retry
 from sealift_registry.shown import job_list
 from sealift_registry.shown.job import job_lines, whole_job_data
 from sealift_registry.shown.job_result import result_lines, result_of
 from sealift_registry.shown.told import Told
 from sealift_registry.trust.hub import Hub
-from sealift_registry.views.jobs import JobFilter, JobView, Looking, State
-from sealift_registry.web import hub_shapes, places
+from sealift_registry.views.jobs import JobFilter, State
+from sealift_registry.web import hub_shapes, places, writing
 from sealift_registry.web.answering import Asking, Reads, answered
 from sealift_registry.web.guarding import caller_of, within_of
 from sealift_registry.web.reading import API, Beyond, Limit, served_by
+from sealift_registry.web.writing import Made, Writes
 
 States = Annotated[
     list[State] | None, QueryParameter(name="state", description="Only in one of these states.")
 ]
-
-
-@contextmanager
-def looking(hub: Hub) -> Iterator[Looking]:
-    """At jobs, as they are now."""
-    seen = watched(hub)
-    with hub.reading() as connection:
-        yield Looking(connection, hub.now(), seen, KINDS.keys())
-
-
-def look(hub: Hub, name: str) -> JobView:
-    """One job, as it is now.
-
-    Raises:
-        NotFoundError: there is none of that name.
-    """
-    number = parse_job(name)
-    with looking(hub) as found:
-        return found.job(number)
 
 
 @get(
@@ -90,4 +70,27 @@ def show_job(request: Asking) -> Response[bytes]:
     return answered(request, Told(whole_job_data(view, hub.now()), lines))
 
 
-ROUTES: tuple[Any, ...] = (list_jobs, show_job)
+def _orders(action: str, shape: type[hub_shapes.JobCancelled | hub_shapes.JobRetried]) -> Any:  # noqa: ANN401 - Litestar's
+    spec = ResponseSpec(shape, generate_examples=False, description="Done, now or before.")
+    opt = Writes(action, places.of_job, (404,)).declared()
+    return {"tags": ["jobs"], "status_code": 200, "responses": {200: spec}, **opt}
+
+
+async def _changed(request: Asking, change: Callable[[Hub, str, str], Told]) -> Response[bytes]:
+    by, name = caller_of(request).name, request.path_params["job"]
+    return await writing.once(request, lambda app: Made(dict(change(app.hub, name, by).data)))
+
+
+@post(f"{API}/jobs/{{job:str}}/cancel", **_orders("job.cancel", hub_shapes.JobCancelled))
+async def cancel_job(request: Asking) -> Response[bytes]:
+    """Take a job back: a process that is at work at it is killed within seconds."""
+    return await _changed(request, cancel)
+
+
+@post(f"{API}/jobs/{{job:str}}/retry", **_orders("job.retry", hub_shapes.JobRetried))
+async def retry_job(request: Asking) -> Response[bytes]:
+    """Ask again for what a job was to do that failed, was cancelled or was set aside."""
+    return await _changed(request, retry)
+
+
+ROUTES: tuple[Any, ...] = (list_jobs, show_job, cancel_job, retry_job)

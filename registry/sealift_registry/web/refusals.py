@@ -89,6 +89,26 @@ def changed_since(subject: str) -> RefusedError:
     )
 
 
+def match_needed(subject: str) -> RefusedError:
+    """Something is to be changed, and nobody says what it was when they read it."""
+    return RefusedError(
+        "if-match-needed",
+        "It is not said which state of it is to be changed.",
+        subject=subject,
+        next_step="Read it, and send the ETag of what was answered in If-Match.",
+    )
+
+
+def key_needed() -> UsageError:
+    """Something is to be done, and a repeat of it could not be told from another one."""
+    return UsageError(
+        "once-key-needed",
+        "This takes an Idempotency-Key, by which a repeat is known, and none that fits was sent.",
+        next_step="Send one Idempotency-Key of 8 to 128 letters and digits, such as a random "
+        "UUID: a new one for each new request, the same one to ask again.",
+    )
+
+
 def unknown_parameter(name: str, known: Sequence[str]) -> UsageError:
     """Something is asked that means nothing here."""
     return UsageError(

@@ -22,7 +22,7 @@ from litestar.params import JSONBody
 
 from sealift_registry.intake import uploads
 from sealift_registry.intake.uploads import GIB, Adding, TooLongError, Upload, Uploads
-from sealift_registry.web import guarding, refusals
+from sealift_registry.web import guarding, refusals, writing
 
 if TYPE_CHECKING:
     from sealift_registry.web.api import Served
@@ -79,8 +79,14 @@ class UploadList(msgspec.Struct):
 
 
 def _declared(*problems: int) -> dict[str, Any]:
+    """For Litestar's decorator.
+
+    A repeat needs no key: the same declaration finds what there is, a piece says where it begins.
+    """
     return {
-        "opt": guarding.allowed("upload.write") | {"problems": problems},
+        "opt": guarding.allowed("upload.write")
+        | writing.by_itself("what is sent is known by its digest, and a piece by its offset")
+        | {"problems": problems},
         "tags": ["uploads"],
     }
 
@@ -139,9 +145,7 @@ async def add_to_upload(request: Asking) -> Response[UploadState]:
     What comes before a connection is cut off is kept. With the last of it the digest is compared;
     a file that is another, or longer, is removed.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != PIECE:
-        raise refusals.wrong_media_type(kind, PIECE)
+    writing.check_kind(request, PIECE)
     offset = _offset(request)
     there, found = await sync_to_thread(lambda: (_uploads(request), _found(request)))
     if offset != found.offset or found.is_whole:
