@@ -45,6 +45,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         "g2_210_sessions_served",
         "g2_250_signed_documents",
         *("g2_26_account_command", "g2_185_tokens_served"),
+        *("g2_26_account_command", "g2_185_tokens_served", "g2_190_writing"),
     ),
     "journey": ("random_journeys", "thin_journey", "tutorial"),
     "desk": (
