@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 from litestar import Litestar, post
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from sealift_registry import changing_jobs
 from sealift_registry.access import accounts, granting, tables, tokens
@@ -117,8 +117,8 @@ def test_g2_191_what_nobody_signed_enough_counts_no_more_than_elsewhere(hub: Acm
 def test_g2_192_who_did_not_prove_a_key_or_is_of_another_team_hands_nothing_in(hub: Acme) -> None:
     keeper = Gatekeeper(hub.app.hub)
     signed_in(hub, "viewer", Grant("viewer"))
-    for one in ("zoe", "yuri"):
-        hub.new_key(one)
+    for name in ("zoe", "yuri"):
+        hub.new_key(name)
     hub.add_team("audio", {one: hub.public(one) for one in ("zoe", "yuri")})
     with served(hub, keeper) as client:
         dora = Desk(client, hub, REQUESTER, bound(hub, REQUESTER))
@@ -242,7 +242,7 @@ def test_g2_195_an_answer_that_cannot_be_kept_is_given_all_the_same(
 def test_g2_195_two_at_once_are_one(acme: Acme) -> None:
     job = asked(acme.app.hub)
     begun, ends = threading.Event(), threading.Event()
-    genuine = job_routes.cancel
+    genuine = changing_jobs.cancel
 
     def slow(*given: str) -> Told:
         begun.set()
@@ -274,7 +274,11 @@ def test_g2_195_of_two_processes_one_marks_it(acme: Acme) -> None:
         entry = hub.entry("test.entry", "omar", {})
 
         def act() -> None:
-            hub.commit(lambda connection: (entry, by.mark(connection, one)))
+            def action(connection: Connection) -> tuple[Entry, None]:
+                by.mark(connection, one)
+                return entry, None
+
+            hub.commit(action)
 
         return act
 
@@ -307,7 +311,7 @@ def test_g2_196_a_right_that_ended_a_second_ago_decides_nothing(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The guard let the request in; before its commit the account was disabled."""
-    job, genuine = asked(acme.app.hub), job_routes.cancel
+    job, genuine = asked(acme.app.hub), changing_jobs.cancel
 
     def late(hub: Hub, name: str, by: str) -> Told:
         accounts.disable(acme.app.hub, "omar", "root")
@@ -324,7 +328,7 @@ def test_g2_196_a_right_that_ended_a_second_ago_decides_nothing(
 def test_g2_196_a_grant_that_was_revoked_meanwhile_decides_nothing(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, genuine = asked(acme.app.hub), job_routes.retry
+    job, genuine = asked(acme.app.hub), changing_jobs.retry
     changing_jobs.cancel(acme.app.hub, job.id, "root")
 
     def late(hub: Hub, name: str, by: str) -> Told:
