@@ -44,7 +44,6 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         *("g2_165_downloads", "g2_180_job_events", "g2_240_within_reach"),
         "g2_210_sessions_served",
         "g2_250_signed_documents",
-        *("g2_26_account_command", "g2_185_tokens_served"),
         *("g2_26_account_command", "g2_185_tokens_served", "g2_190_writing"),
     ),
     "journey": ("random_journeys", "thin_journey", "tutorial"),
