@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from sealift_registry.access import tables
 from sealift_registry.trust.hub import Hub
-from sealift_signing.drawing import word
+from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.vocabulary import moment
 
@@ -153,11 +153,12 @@ def _answered(asked: Asked, row: Row[Any]) -> Kept:
             "very same thing again.",
         )
     if row.status is None or row.answer is None:
+        request = f"request={row.run}"
         raise RefusedError(
             "once-answer-lost",
             "This was asked before and had an effect, and what it was answered is not known.",
             subject=asked.key,
-            next_step=f"See what it did: sealift audit list --term request={row.run}. To ask for "
+            next_step=f"See what it did: sealift audit list --term {pasted([request])}. To ask for "
             "more, use a new Idempotency-Key.",
         )
     return Kept(int(row.status), bytes(row.answer))
