@@ -65,6 +65,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "It is about files on the disk of a server, before they are taken in.": ("g2_170_uploads",),
         "It is about the process that serves a hub in its home.": ("g2_56_server_process",),
         "It asks a server of a test's own, and no hub.": ("g2_115_a_desks_client",),
+        "It is about settings.toml, and one hub that shows it.": ("g2_256_named_places",),
         "It asks no hub: models, conversions, proofs and comparisons.": (
             *("conversion_hardware", "converted_names", "far_from_zero", "frameworks"),
             *("honoured_as_parts", "honoured_drawn", "honoured_forests", "honoured_sklearn"),

@@ -18,9 +18,15 @@ from typing import TypeVar
 
 from sealift_registry.storage import workspace
 from sealift_registry.storage.builder_settings import BuilderSettings
+from sealift_registry.storage.named_places import (
+    ExportSettings,
+    SourceSettings,
+    read_named,
+    unknown_setting,
+)
 from sealift_registry.storage.s3_address import S3Address, s3_address
 from sealift_registry.storage.server_settings import ServerSettings, check_server
-from sealift_registry.storage.setting_ranges import check_ranges
+from sealift_registry.storage.setting_ranges import check_ranges, check_variables
 from sealift_registry.storage.writable import check_writable
 from sealift_signing import disk, file_access
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
@@ -44,6 +50,8 @@ S = TypeVar(
 HOME_VARIABLE = "SEALIFT_HOME"
 SETTINGS = "settings.toml"
 ENVIRONMENT = "SEALIFT_"
+NAMED = ("sources", "exports")
+"""Sections whose entries have names: they are in the file alone, and no variable says them."""
 FORMER = (("delivery", "dispatcher"),)
 """Settings of older homes: what a file says must not be signed unseen."""
 POSTGRESQL = "postgresql://"
@@ -139,6 +147,19 @@ class Settings:
     retention: RetentionSettings = RetentionSettings()
     builders: BuilderSettings = field(default_factory=BuilderSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
+    sources: Mapping[str, SourceSettings] = field(default_factory=dict)
+    exports: Mapping[str, ExportSettings] = field(default_factory=dict)
+
+    @property
+    def sections(self) -> Mapping[str, Mapping[str, str | int]]:
+        """Every section by its name in the file, with what it says; `sources.lab` among them."""
+        found: dict[str, Mapping[str, str | int]] = {}
+        for name, section in vars(self).items():
+            if name in NAMED:
+                found |= {f"{name}.{one}": vars(said) for one, said in section.items()}
+            else:
+                found[name] = vars(section)
+        return found
 
 
 @dataclass(frozen=True)
@@ -384,8 +405,8 @@ def with_environment(home: Home, environment: Mapping[str, str]) -> Home:
 def _settings(given: Mapping[str, object], environment: Mapping[str, str], path: Path) -> Settings:
     unknown = set(given) - {section.name for section in fields(Settings)}
     if unknown:
-        raise _unknown(f"[{min(unknown)}]", path)
-    _check_variables(environment)
+        raise unknown_setting(f"[{min(unknown)}]", path)
+    check_variables(ENVIRONMENT, _variables(), environment)
     settings = Settings(
         _section_of(OrganisationSettings, "organisation", given, environment, path),
         _section_of(KeySettings, "keys", given, environment, path),
@@ -396,6 +417,8 @@ def _settings(given: Mapping[str, object], environment: Mapping[str, str], path:
         _section_of(RetentionSettings, "retention", given, environment, path),
         _section_of(BuilderSettings, "builders", given, environment, path),
         _section_of(ServerSettings, "server", given, environment, path),
+        read_named(SourceSettings, "sources", given.get("sources"), path),
+        read_named(ExportSettings, "exports", given.get("exports"), path),
     )
     return _checked(settings, path)
 
@@ -409,7 +432,7 @@ def _section_of(
 ) -> S:
     section = given.get(name, {})
     if not isinstance(section, dict):
-        raise _unknown(f"[{name}]", path)
+        raise unknown_setting(f"[{name}]", path)
     values = dict(section)
     types = {setting.name: type(setting.default) for setting in fields(kind)}
     for setting, wanted in types.items():
@@ -418,7 +441,7 @@ def _section_of(
             values[setting] = _parsed(environment[variable], wanted, variable)
     for setting, value in values.items():
         if setting not in types:
-            raise _unknown(f"{name}.{setting}", path)
+            raise unknown_setting(f"{name}.{setting}", path)
         if type(value) is not types[setting]:
             raise UsageError(
                 "bad-setting",
@@ -450,23 +473,12 @@ def _checked(settings: Settings, path: Path) -> Settings:
     return settings
 
 
-def _check_variables(environment: Mapping[str, str]) -> None:
-    """A misspelt variable is a setting not in force; a site's own variables are none of ours."""
-    sections = vars(Settings())
-    known = {
-        f"{ENVIRONMENT}{name}__{setting}".upper()
-        for name, section in sections.items()
-        for setting in vars(section)
+def _variables() -> dict[str, tuple[str, ...]]:
+    """The settings of each section that a variable may say."""
+    return {
+        name: () if name in NAMED else tuple(vars(section))
+        for name, section in vars(Settings()).items()
     }
-    ours = tuple(f"{ENVIRONMENT}{name}__".upper() for name in sections)
-    for variable in sorted(environment):
-        if variable.startswith(ours) and variable not in known:
-            raise UsageError(
-                "unknown-setting",
-                f"The environment sets {variable}, which is not a setting.",
-                subject=variable,
-                next_step="Check its spelling in docs/reference/settings.md, or unset it.",
-            )
 
 
 def _parsed(text: str, kind: type, variable: str) -> object:
@@ -479,15 +491,6 @@ def _parsed(text: str, kind: type, variable: str) -> object:
             subject=variable,
             next_step="Set it so, or unset it.",
         ) from bad
-
-
-def _unknown(name: str, path: Path) -> UsageError:
-    return UsageError(
-        "unknown-setting",
-        f"{path} has a setting {name} that is not known.",
-        subject=name,
-        next_step="Check its spelling in docs/reference/settings.md, or remove it.",
-    )
 
 
 def environment() -> dict[str, str]:

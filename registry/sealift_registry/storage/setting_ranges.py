@@ -1,7 +1,8 @@
-"""Which numbers the hub's settings may be."""
+"""Which numbers the hub's settings may be, and which variables say any."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,4 +58,30 @@ def check_ranges(settings: Settings, path: Path) -> None:
                 f"{section}.{name} in {path} must be 1 to {most:,} {unit}.",
                 subject=f"{section}.{name}",
                 next_step=f"Choose {what}.",
+            )
+
+
+def check_variables(
+    prefix: str, sections: Mapping[str, Sequence[str]], environment: Mapping[str, str]
+) -> None:
+    """Check that each variable that looks like a setting is one.
+
+    A misspelt variable is a setting not in force; a site's own variables are none of ours.
+
+    Raises:
+        UsageError: one is none.
+    """
+    known = {
+        f"{prefix}{name}__{setting}".upper()
+        for name, settings in sections.items()
+        for setting in settings
+    }
+    ours = tuple(f"{prefix}{name}__".upper() for name in sections)
+    for variable in sorted(environment):
+        if variable.startswith(ours) and variable not in known:
+            raise UsageError(
+                "unknown-setting",
+                f"The environment sets {variable}, which is not a setting.",
+                subject=variable,
+                next_step="Check its spelling in docs/reference/settings.md, or unset it.",
             )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from sealift_registry.storage.home import SETTINGS, Home, Settings
 from sealift_signing import disk, file_access
@@ -46,7 +47,7 @@ def put_in_force(home: Home) -> None:
 
 
 def _text(settings: Settings) -> str:
-    return "\n".join(section_text(name, vars(one)) for name, one in vars(settings).items())
+    return "\n".join(section_text(name, one) for name, one in settings.sections.items())
 
 
 def change(home: Home, values: Values) -> None:
@@ -66,7 +67,7 @@ def change(home: Home, values: Values) -> None:
         changed = _in_section(changed, name, new)
     if _parsed(changed) != wanted:  # it is written in some other way, such as `blobs.url = …`
         durable.write(home.root / BEFORE, text.encode(), mode=file_access.FILE)
-        changed = "\n".join(section_text(name, section) for name, section in wanted.items())
+        changed = "\n".join(_tables(wanted))
     durable.write(path, changed.encode())
 
 
@@ -81,6 +82,16 @@ def _parsed(text: str) -> object:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return None
+
+
+def _tables(found: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """The sections of a file, and those within them (`[sources.lab]`)."""
+    for name, section in found.items():
+        within = {one: value for one, value in section.items() if isinstance(value, dict)}
+        own = {one: value for one, value in section.items() if one not in within}
+        if own or not within:
+            yield section_text(f"{above}{name}", own)
+        yield from _tables(within, f"{above}{name}.")
 
 
 def _in_section(text: str, name: str, values: Mapping[str, str]) -> str:

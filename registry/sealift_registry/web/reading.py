@@ -304,7 +304,7 @@ def show_policy(request: Asking) -> Response[bytes]:
 def show_settings(request: Asking) -> Response[bytes]:
     """Show the hub's settings; what looks like a secret is struck out."""
     settings = served_by(request).app.hub.home.settings
-    found = {name: cleaned(vars(section)) for name, section in vars(settings).items()}
+    found = {name: cleaned(section) for name, section in settings.sections.items()}
     lines = [
         f"{name}.{setting} = {word(str(value))}"
         for name, section in found.items()
