@@ -59,6 +59,7 @@ OF_NOTHING_SIGNED = {
     "conversion.refused",
     "access.refused",
     "account.opened",
+    "account.password-changed",
     "right.revoked",
     "session.closed",
     "session.opened",

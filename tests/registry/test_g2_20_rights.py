@@ -56,7 +56,14 @@ GRANTED: dict[Role, set[str]] = {
     "administrator": {*ADMINISTER.split(), "settings.read", "metrics.read"},
 }
 """What each role is for, written down a second time, by hand."""
-OWNED = {"session.manage-own", "token.manage-own", "job.read", "job.cancel", "job.retry"}
+OWNED = {
+    "me.password",
+    "session.manage-own",
+    "token.manage-own",
+    "job.read",
+    "job.cancel",
+    "job.retry",
+}
 SIGNED = {"draft.make", "submission.make"}
 OF_MEMBERS = {*(f"{one}.read" for one in VIEW.split()), "promotion.comment", *SIGNED}
 OF_DISPATCHERS = {*SITES.split(), "export.ask", "receipt.take", *SIGNED}
@@ -64,7 +71,7 @@ OF_FLEET = {*SITES.split(), *SIGNED}
 PEOPLE_ALONE = {
     *SIGNED,
     *ADMINISTER.split(),
-    *("me.bind", "session.manage-own", "token.manage-own", "promotion.comment"),
+    *("me.bind", "me.password", "session.manage-own", "token.manage-own", "promotion.comment"),
 }
 
 

@@ -23,6 +23,8 @@ OPEN = {
     "/health/ready",
     "/api/v1/openapi.json",
     "/api/v1/session",
+    "/api/v1/invitations/seed",
+    "/api/v1/invitations/take",
     "/docs",
     "/docs/style.css",
 }

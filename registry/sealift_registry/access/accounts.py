@@ -77,7 +77,9 @@ def invite(
     return hub.commit(action).result
 
 
-def recover(hub: Hub, name: str, actor: str, hours: int = HOURS) -> Invited:
+def recover(
+    hub: Hub, name: str, actor: str, hours: int = HOURS, caller: Caller | None = None
+) -> Invited:
     """Invite somebody to their account again: what it signed in with counts no more, at once.
 
     Its sessions end with that, its tokens are good for nothing, and it is nobody's until they prove
@@ -85,13 +87,16 @@ def recover(hub: Hub, name: str, actor: str, hours: int = HOURS) -> Invited:
 
     Raises:
         NotFoundError: there is no such account.
-        UsageError: it is a program's; or an invitation does not wait so long.
+        UsageError: an invitation does not wait so long.
+        RefusedError: nobody recovers their own over the API: whoever got hold of a session would
+            have the account for good.
     """
     _check_hours(hours)
     shown_once = secret.new(secret.INVITATION)
 
     def action(connection: Connection) -> tuple[Entry, Invited]:
         found = standing.known(connection, name)
+        _check_not_own(found, caller, "recovers", f"sealift account recover {name}")
         data: dict[str, Json] = {"account": found.id}
         forget(connection, found.id)
         waiting = None
@@ -114,14 +119,7 @@ def disable(hub: Hub, name: str, actor: str, caller: Caller | None = None) -> bo
 
     def action(connection: Connection) -> tuple[Entry, bool]:
         found = standing.known(connection, name)
-        if caller is not None and caller.account == found.id:
-            raise RefusedError(
-                "own-account",
-                "Nobody disables the account that they are signed in with.",
-                subject=name,
-                next_step="Have another administrator do it, or whoever runs the hub: sealift "
-                f"account disable {name}",
-            )
+        _check_not_own(found, caller, "disables", f"sealift account disable {name}")
         if not found.enabled:
             raise _DisabledAlreadyError(name)
         forget(connection, found.id)
@@ -178,6 +176,16 @@ def _check_asked(name: str, kind: str, hours: int) -> None:
             next_step=f"There are: {', '.join(KINDS)}.",
         )
     _check_hours(hours)
+
+
+def _check_not_own(of: Standing, caller: Caller | None, verb: str, command: str) -> None:
+    if caller is not None and caller.account == of.id:
+        raise RefusedError(
+            "own-account",
+            f"Nobody {verb} the account that they are signed in with.",
+            subject=of.name,
+            next_step=f"Have another administrator do it, or whoever runs the hub: {command}",
+        )
 
 
 def _check_hours(hours: int) -> None:

@@ -53,11 +53,12 @@ def _read(connection: Connection, known: dict[str, Standing]) -> Iterator[LogFau
 
 def _opened(connection: Connection, digests: dict[str, str | None]) -> Iterator[LogFault]:
     """The sha256 of the row of each session and token, by its id; None: it ended."""
-    types = (sessions.OPENED, sessions.CLOSED, tokens.TOKEN_MADE, tokens.REVOKED)
+    types = (*sessions.TYPES, tokens.TOKEN_MADE, tokens.REVOKED)
     for entry in signed_log.oldest_first(connection, *types):
         said: Mapping[str, Any] = entry.data
-        name = str(said.get("session") or said.get("token"))
-        digests[name] = said.get("row")
+        name = said.get("session") or said.get("token")
+        if name is not None:
+            digests[str(name)] = said.get("row")
         digests.update(dict.fromkeys(said.get("ended", ())))
     yield from ()
 

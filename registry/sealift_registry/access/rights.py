@@ -93,6 +93,7 @@ BIND = "me.bind"
 ACTIONS: Mapping[str, ActionRule] = {
     "me.read": _to_all("read who one is, and what one may"),
     BIND: ActionRule("prove a key, so that an account is a person's", anybody=True, tokens=False),
+    "me.password": ActionRule("choose another password", own=True, tokens=False),
     "session.manage-own": ActionRule("list and end one's sessions", own=True, tokens=False),
     "token.manage-own": ActionRule("make, list and revoke one's tokens", own=True, tokens=False),
     "team.read": _of_team("read a team's list of people"),

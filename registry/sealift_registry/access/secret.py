@@ -5,6 +5,7 @@ They are random, so nobody finds them by trying, and a plain sha256 is as good a
 
 from __future__ import annotations
 
+import re
 import secrets
 from hashlib import sha256
 
@@ -22,6 +23,11 @@ def new(prefix: str) -> str:
 def new_id(prefix: str) -> str:
     """The name of something, which is no secret."""
     return f"{prefix}-{secrets.token_hex(8)}"
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Whether it could be one of those, before anything is asked for it."""
+    return re.fullmatch(rf"{prefix}-[0-9a-f]{{16}}", text) is not None
 
 
 def digest(secret: str) -> str:

@@ -30,6 +30,8 @@ from sealift_signing.vocabulary import instant, moment
 OPENED, CLOSED = "session.opened", "session.closed"
 SESSION = "session"
 """The term by which all about one is found."""
+TYPES = (OPENED, CLOSED, standing.PASSWORD)
+"""The entries by which sessions begin and end; others end with a new one, or a new password."""
 
 IDLE = timedelta(minutes=60)
 """Without a request, a session is over."""
@@ -82,6 +84,15 @@ def add(connection: Connection, one: SessionRow) -> list[str]:
     row = {"id": one.id, "secret": one.secret, "account": one.account, "body": one.body()}
     connection.execute(insert(t).values(**row, seen=one.made))
     return ended
+
+
+def end_others(connection: Connection, account: str, but: str) -> list[str]:
+    """Take out the sessions of an account but one: their ids."""
+    t = tables.session
+    others = (t.c.account == account, t.c.id != but)
+    found = connection.execute(select(t.c.id).where(*others)).scalars().all()
+    connection.execute(delete(t).where(*others))
+    return sorted(map(str, found))
 
 
 def end_before(connection: Connection, shown: str) -> list[str]:
@@ -149,7 +160,8 @@ def close(hub: Hub, account: str, session: str, actor: str) -> bool:
     def action(connection: Connection) -> tuple[Entry, bool]:
         t = tables.session
         mine = (t.c.id == session, t.c.account == account)
-        if connection.execute(select(t.c.id).where(*mine)).first() is None:
+        known = secret.is_id(session, "session")
+        if not known or connection.execute(select(t.c.id).where(*mine)).first() is None:
             raise NotFoundError(
                 "no-session",
                 f"There is no session {session} of that account, or it has ended.",
@@ -195,7 +207,7 @@ def is_logged(connection: Connection, one: SessionRow) -> bool:
     """
     said = signed_log.newest(
         connection,
-        (OPENED, CLOSED),
+        TYPES,
         (SESSION, one.id),
         lambda _, data: data.get("session") == one.id or one.id in data.get("ended", ()),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b32decode, b32encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyotp
@@ -19,7 +19,7 @@ from sealift_registry.access import (
     tables,
     throttling,
 )
-from sealift_registry.access.calling import Way
+from sealift_registry.access.calling import Caller, Way
 from sealift_registry.access.refusals import SignedOutError
 from sealift_registry.access.rows import InvitationRow, SecretRow, is_so
 from sealift_registry.access.sessions import SKEW, Opened
@@ -29,17 +29,21 @@ from sealift_signing import events, shape
 from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import NAME, instant, moment
+from sealift_signing.vocabulary import instant, moment
 
 ISSUER = "Sealift"
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A new seed of one-time codes: `uri` is what an authenticator takes, `text` the same typed."""
+    """A new seed of one-time codes: `uri` is what an authenticator takes, `text` the same typed.
+
+    `account` is the name of whoever is invited.
+    """
 
     text: str
     uri: str
+    account: str
 
 
 def new_seed(hub: Hub, shown_once: str) -> Seed:
@@ -51,7 +55,8 @@ def new_seed(hub: Hub, shown_once: str) -> Seed:
     with hub.reading() as connection:
         of, _ = _waiting(hub, connection, shown_once)
     text = pyotp.random_base32(32)
-    return Seed(text, pyotp.TOTP(text).provisioning_uri(name=of.name, issuer_name=ISSUER))
+    uri = pyotp.TOTP(text).provisioning_uri(name=of.name, issuer_name=ISSUER)
+    return Seed(text, uri, of.name)
 
 
 def take(hub: Hub, shown_once: str, password: str, seed: str, code: str) -> Standing:
@@ -127,20 +132,18 @@ def sign_in(hub: Hub, name: str, password: str, code: str, place: From) -> Opene
     throttling.attempt(hub, name, place.address)
     with hub.reading() as connection:
         of, kept = _kept(connection, name)
-    right = passwords.is_right(password, kept.password if kept else None)
-    step = None
-    if right and of is not None and kept is not None:
-        seed = b32encode(sealing.unseal(hub.home, kept.seed, kept.seal, of.id)).decode()
-        step = passwords.step_of(seed, code, hub.now())
-    if step is None or of is None:
+    taken = _step(hub, kept, password, code)
+    if taken is None or of is None:
         raise _failed(name)
-    taken = step
 
     def action(connection: Connection) -> tuple[Entry, Opened]:
         now = standing.known(connection, name)
-        if now.era != of.era or not now.enabled:
+        if (
+            now.secret != of.secret
+            or not now.enabled
+            or not _took_code(hub, connection, now, taken)
+        ):
             raise _failed(name)
-        _take_code(hub, connection, now, taken)
         throttling.succeeded(connection, name, place.address)
         opened = sessions.made(hub, now, place.way, place.note)
         ended = sessions.add(connection, opened.session)
@@ -148,6 +151,56 @@ def sign_in(hub: Hub, name: str, password: str, code: str, place: From) -> Opene
         return sessions.opened_entry(hub, now, opened.session, ended), opened
 
     return hub.commit(action).result
+
+
+def change_password(
+    hub: Hub, caller: Caller, old: str, new: str, code: str, address: str
+) -> tuple[str, ...]:
+    """Have somebody's account sign in with a new password; its other sessions end: their ids.
+
+    The codes stay, and so do its tokens.
+
+    Raises:
+        ThrottledError: it was tried too often.
+        RefusedError: the old password or the code is wrong, or the new one too weak.
+    """
+    throttling.attempt(hub, caller.name, address)
+    with hub.reading() as connection:
+        of, kept = _kept(connection, caller.name)
+    step = _step(hub, kept, old, code)
+    if step is None or of is None or kept is None or of.id != caller.account:
+        raise _wrong_password()
+    made = replace(
+        kept,
+        id=secret.new_id("secret"),
+        made=moment(hub.now()),
+        password=passwords.hashed(new, of.name),
+    )
+
+    def action(connection: Connection) -> tuple[Entry, tuple[str, ...]]:
+        now = standing.known(connection, caller.name)
+        same = now.enabled and now.secret == of.secret
+        if not same or not _took_code(hub, connection, now, step):
+            raise _wrong_password()
+        throttling.succeeded(connection, now.name, address)
+        t = tables.account_secret
+        connection.execute(delete(t).where(t.c.account == now.id))
+        connection.execute(insert(t).values(account=now.id, body=made.body()))
+        ended = sessions.end_others(connection, now.id, caller.credential)
+        data: dict[str, Json] = {"account": now.id, "row": made.digest(), "ended": list(ended)}
+        terms = {**granting.terms(now), sessions.SESSION: ended}
+        return hub.entry(standing.PASSWORD, now.name, data, terms), tuple(ended)
+
+    return hub.commit(action).result
+
+
+def _step(hub: Hub, kept: SecretRow | None, password: str, code: str) -> int | None:
+    """Which span of time a code is of, with the right password; each wrong one takes as long."""
+    right = passwords.is_right(password, kept.password if kept else None)
+    if not right or kept is None:
+        return None
+    seed = b32encode(sealing.unseal(hub.home, kept.seed, kept.seal, kept.account)).decode()
+    return passwords.step_of(seed, code, hub.now())
 
 
 def _waiting(hub: Hub, connection: Connection, shown_once: str) -> tuple[Standing, InvitationRow]:
@@ -183,7 +236,7 @@ def _is_now(one: InvitationRow, now: datetime) -> bool:
 
 def _kept(connection: Connection, name: str) -> tuple[Standing | None, SecretRow | None]:
     """An account that can be signed in with, and with what; what the log does not know is none."""
-    of = standing.standing(connection, name) if NAME.matches(name) else None
+    of = standing.standing(connection, name)
     if of is None or not of.enabled or of.secret is None:
         return None, None
     t = tables.account_secret
@@ -193,19 +246,16 @@ def _kept(connection: Connection, name: str) -> tuple[Standing | None, SecretRow
     return of, shape.read(SecretRow, bytes(body), what="what an account signs in with")
 
 
-def _take_code(hub: Hub, connection: Connection, of: Standing, step: int) -> None:
-    """Use a code up; those that are long over are forgotten.
-
-    Raises:
-        SignedOutError: it, or a later one, was used.
-    """
+def _took_code(hub: Hub, connection: Connection, of: Standing, step: int) -> bool:
+    """Use a code up, where it was not; those that are long over are forgotten."""
     t = tables.one_time_code
     used = connection.execute(select(t.c.step).where(t.c.account == of.id)).scalars().all()
     if step in used:
-        raise _failed(of.name)
+        return False
     old = int(hub.now().timestamp()) // passwords.STEP - 10
     connection.execute(delete(t).where(t.c.account == of.id, t.c.step < old))
     connection.execute(insert(t).values(account=of.id, step=step))
+    return True
 
 
 def _checked(seed: str) -> str:
@@ -230,6 +280,14 @@ def _failed(name: str) -> SignedOutError:
         "Nobody is signed in by this: the account, the password or the code is wrong.",
         next_step="Try again with the next code. Whoever lost what they sign in with is invited "
         "again: sealift account recover --help",
+    )
+
+
+def _wrong_password() -> RefusedError:
+    return RefusedError(
+        "wrong-password",
+        "Nothing is changed: the password of before or the code is wrong.",
+        next_step="Try again with the next code.",
     )
 
 

@@ -16,6 +16,7 @@ from sealift_registry.access.calling import Grant, Kind, Role
 from sealift_registry.trust import signed_log
 from sealift_signing.errors import NotFoundError
 from sealift_signing.transparency.entry import Entry
+from sealift_signing.vocabulary import NAME
 
 STANDING = "standing"
 """The term by which all that changes an account is found; its value is the account's name."""
@@ -24,8 +25,9 @@ ACCOUNT = "account"
 
 INVITED, RECOVERED, OPENED = "account.invited", "account.recovered", "account.opened"
 BOUND, DISABLED = "account.bound", "account.disabled"
+PASSWORD = "account.password-changed"  # noqa: S105 - the type of an entry
 GRANTED, REVOKED = "right.granted", "right.revoked"
-TYPES = (INVITED, RECOVERED, OPENED, BOUND, DISABLED, GRANTED, REVOKED)
+TYPES = (INVITED, RECOVERED, OPENED, PASSWORD, BOUND, DISABLED, GRANTED, REVOKED)
 """The entries that change how an account stands."""
 
 
@@ -44,6 +46,7 @@ class Standing:
         invitation: the sha256 of the row of the invitation that waits; None: none does.
         secret: the sha256 of the row of what it signs in with; None: nothing.
         era: changes when all that it signed in with before counts no more.
+        invited_by: who invited whoever has it, last.
     """
 
     id: str
@@ -56,6 +59,7 @@ class Standing:
     invitation: str | None = None
     secret: str | None = None
     era: str = ""
+    invited_by: str = ""
 
     @property
     def words(self) -> str:
@@ -78,9 +82,12 @@ class Standing:
                 invitation=said.get("row"),
                 secret=None,
                 era=entry.id,
+                invited_by=entry.actor,
             )
         if entry.type == OPENED:
             return replace(self, invitation=None, secret=said["row"], era=entry.id)
+        if entry.type == PASSWORD:
+            return replace(self, secret=said["row"])
         if entry.type == BOUND:
             return replace(self, person=said["person"], keyid=said["keyid"])
         if entry.type == DISABLED:
@@ -103,6 +110,7 @@ def begun(entry: Entry) -> Standing:
         grants={one["grant"]: grant_in(one) for one in said["grants"]},
         invitation=said.get("row"),
         era=entry.id,
+        invited_by=entry.actor,
     )
 
 
@@ -129,6 +137,8 @@ def standing(connection: Connection, name: str) -> Standing | None:
     Raises:
         FailedError: an entry is not the one that was signed.
     """
+    if not NAME.matches(name):
+        return None
     found = list(signed_log.every(connection, TYPES, (STANDING, name), b""))
     return folded(reversed(found))
 

@@ -101,7 +101,8 @@ def revoke(hub: Hub, account: str, token: str, actor: str) -> bool:
     def action(connection: Connection) -> tuple[Entry, bool]:
         t, a = tables.api_token, tables.account
         mine = (t.c.id == token, t.c.account == account)
-        if connection.execute(select(t.c.id).where(*mine)).first() is None:
+        known = secret.is_id(token, "token")
+        if not known or connection.execute(select(t.c.id).where(*mine)).first() is None:
             raise NotFoundError(
                 "no-token",
                 f"There is no token {token} of that account, or it was revoked.",

@@ -24,10 +24,13 @@ def listed(every: Iterable[Standing]) -> Told:
             ["There is no account yet. Invite somebody: sealift account invite NAME"],
         )
     rows = [
-        (one.name, one.kind, one.words, one.person or "", ", ".join(map(str, _grants(one))))
+        (
+            *(one.name, one.kind, one.words, one.person or "", one.invited_by),
+            ", ".join(map(str, _grants(one))),
+        )
         for one in accounts
     ]
-    lines = in_columns(("account", "kind", "stands", "person", "granted"), rows)
+    lines = in_columns(("account", "kind", "stands", "person", "invited by", "granted"), rows)
     return Told({"accounts": [data(one) for one in accounts]}, lines)
 
 
@@ -40,6 +43,7 @@ def data(of: Standing) -> dict[str, Any]:
         "state": of.words,
         "person": of.person,
         "keyid": of.keyid,
+        "invited_by": of.invited_by,
         "grants": [one.spelled for one in _grants(of)],
     }
 
@@ -52,6 +56,7 @@ def lines(of: Standing) -> list[str]:
         found.append(f"  bound to {of.person}, by the key {(of.keyid or '')[:12]}")
     elif of.kind == "person":
         found.append("  bound to nobody: it hands in nothing that was signed")
+        found.append(f"  whoever took the invitation of {of.invited_by} has it")
     found += [f"  {one}" for one in _grants(of)] or ["  granted nothing"]
     return found
 
@@ -60,23 +65,44 @@ def whole(of: Standing, sessions: Sessions, tokens: Tokens) -> Told:
     """An account with what it is signed in with."""
     told = [*lines(of)]
     if sessions:
-        told += ["", "Sessions:"]
-        told += [
-            f"  {one.id}, {one.way}, {one.note}: until {one.ends}, last used {seen or one.made}"
-            for one, seen in sessions
-        ]
+        told += ["", "Sessions:", *_session_lines(sessions)]
     if tokens:
-        told += ["", "Tokens:"]
-        for one, used in tokens:
-            last = f"last used {used}" if used else "never used"
-            told += [f"  {one.id}, {one.note}: until {one.ends}, {last}"]
-            told += [f"    for {', '.join(one.scopes)}"]
+        told += ["", "Tokens:", *_token_lines(tokens)]
     said = {
         **data(of),
         "sessions": [session_data(one, seen) for one, seen in sessions],
         "tokens": [token_data(one, used) for one, used in tokens],
     }
     return Told(said, told)
+
+
+def own_sessions(sessions: Sessions, current: str) -> Told:
+    """The sessions of an account, to itself; `current` is the id of the one that asks."""
+    said = [{**session_data(one, seen), "current": one.id == current} for one, seen in sessions]
+    return Told({"sessions": said}, _session_lines(sessions, current))
+
+
+def own_tokens(tokens: Tokens) -> Told:
+    """The tokens of an account, to itself."""
+    said = [token_data(one, used) for one, used in tokens]
+    return Told({"tokens": said}, _token_lines(tokens) or ["There is no token."])
+
+
+def _session_lines(sessions: Sessions, current: str = "") -> list[str]:
+    return [
+        f"  {one.id}, {one.way}, {one.note}: until {one.ends}, last used {seen or one.made}"
+        + (" (this one)" if one.id == current else "")
+        for one, seen in sessions
+    ]
+
+
+def _token_lines(tokens: Tokens) -> list[str]:
+    told = []
+    for one, used in tokens:
+        last = f"last used {used}" if used else "never used"
+        told += [f"  {one.id}, {one.note}: until {one.ends}, {last}"]
+        told += [f"    for {', '.join(one.scopes)}"]
+    return told
 
 
 def session_data(one: SessionRow, seen: str | None) -> dict[str, Any]:

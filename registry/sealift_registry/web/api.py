@@ -23,6 +23,7 @@ from litestar.types import ASGIApp
 from sealift_registry.access.once import Once
 from sealift_registry.app import App
 from sealift_registry.web import (
+    account_routes,
     document_routes,
     documenting,
     download_routes,
@@ -31,6 +32,7 @@ from sealift_registry.web import (
     job_routes,
     log_routes,
     operating,
+    own_routes,
     problems,
     reading,
     refusals,
@@ -90,6 +92,8 @@ ROUTES: Sequence[Any] = (
     *(*reading.ROUTES, *job_routes.ROUTES, *job_events.ROUTES, *log_routes.ROUTES),
     *upload_routes.ROUTES,
     *session_routes.ROUTES,
+    *own_routes.ROUTES,
+    *account_routes.ROUTES,
     *document_routes.ROUTES,
     *signing_routes.ROUTES,
 )

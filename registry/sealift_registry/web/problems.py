@@ -33,6 +33,7 @@ BY_CODE: Mapping[str, int] = {
     "no-invitation": 401,
     "forbidden": 403,
     "cross-site": 403,
+    "wrong-password": 403,
     "browser-needs-tls": 403,
     "not-bound": 403,
     "token-without-scope": 403,

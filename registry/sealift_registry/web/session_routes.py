@@ -2,57 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from litestar import Request, Response, delete, get, post
+from litestar import Response, delete, get, post
 from litestar.concurrency import sync_to_thread
-from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from sealift_registry.access import own_account, sessions, signing_in
-from sealift_registry.access.calling import Caller
 from sealift_registry.access.sessions import Opened
 from sealift_registry.shown import own_account as shown
-from sealift_registry.web import access_shapes, cookies, door, guarding, same_site
+from sealift_registry.web import access_shapes, cookies, door, guarding, same_site, writing
 from sealift_registry.web.access_shapes import SignedIn, SignIn
+from sealift_registry.web.acting import UNCACHED, Asking, caller_of, hub_of, own, served_by
 from sealift_registry.web.answering import Reads, answered
-from sealift_registry.web.callers import Where
 
 if TYPE_CHECKING:
     from sealift_registry.web.api import Served
 
 API = "/api/v1"
 SESSION = f"{API}/session"
-UNCACHED = {"cache-control": "no-store"}
 NOBODY_YET = "Whoever signs in is nobody yet."
-
-Asking = Request[Any, Any, State]
-
-
-def served_by(request: Asking) -> Served:
-    """The hub that is served."""
-    found: Served = request.app.state.served
-    return found
-
-
-def caller_of(request: Asking) -> Caller:
-    """Who asks, with all that is known of how."""
-    return cast("Caller", guarding.caller_of(request))
-
-
-def own(_served: Served, connection: guarding.Connection) -> Where:
-    """What is of the account that asks."""
-    return Where(owner=connection.state.caller.account)
 
 
 @post(
     SESSION,
     opt=guarding.open_to_all(NOBODY_YET)
-    | {
-        "once": "A code counts once: of a repeat nothing is opened.",
-        "problems": (400, 401, 403, 415, 422, 429, 507),
-    },
+    | writing.by_itself("A code counts once: of a repeat nothing is opened.")
+    | {"problems": (400, 401, 403, 415, 422, 429, 507)},
     tags=["me"],
     responses={201: ResponseSpec(SignedIn, generate_examples=False, description="Signed in.")},
 )
@@ -88,19 +65,23 @@ def _opened(served: Served, name: str, done: Opened) -> Response[SignedIn]:
 @delete(
     SESSION,
     opt=guarding.allowed("session.manage-own", own)
-    | {"once": "Of a repeat nobody is signed in.", "problems": (400, 404, 507)},
+    | writing.by_itself("Of a repeat nobody is signed in.")
+    | {"problems": (400, 404, 507)},
     tags=["me"],
 )
 async def sign_out(request: Asking) -> Response[None]:
     """End the session that is shown, at once and everywhere."""
     served, caller = served_by(request), caller_of(request)
-    await sync_to_thread(
-        sessions.close, served.app.hub, caller.account, caller.credential, caller.name
-    )
+    await sync_to_thread(_ended, request)
     headers = dict(UNCACHED)
     if caller.by == "browser":
         headers |= cookies.ending(served.url)
     return Response(None, status_code=204, headers=headers)
+
+
+def _ended(request: Asking) -> None:
+    caller = caller_of(request)
+    sessions.close(hub_of(request), caller.account, caller.credential, caller.name)
 
 
 @get(f"{API}/me", tags=["me"], **Reads("me.read", access_shapes.Me).declared())

@@ -19,6 +19,7 @@ from litestar.concurrency import sync_to_thread
 from sqlalchemy import Connection
 
 from sealift_registry.access.once import Asked, Kept
+from sealift_registry.access.refusals import ForbiddenError
 from sealift_registry.app import App
 from sealift_registry.trust.hub import OnBehalf
 from sealift_registry.web import guarding, problems, refusals, request_ids
@@ -135,6 +136,8 @@ def _once(request: Asking, act: Acts, body: bytes, where: Where | None) -> Respo
             made = act(app)
         except Exception as error:
             bad = problems.told(error)
+            if isinstance(bad, ForbiddenError):  # a right that ended since the door
+                served.gatekeeper.tell_refused(caller, said.action, about)
             served.once.keep(asked, _refused(bad), is_done=False)
             if bad is error:
                 raise
