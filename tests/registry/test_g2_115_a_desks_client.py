@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from sealift_registry.client import asking
-from sealift_registry.client.address import ServerAddress
+from sealift_registry.client.address import ServerAddress, address_of
 from sealift_registry.client.asking import Tls
-from sealift_registry.client.hub import RemoteHub, Submitted, address_of
+from sealift_registry.client.hub import RemoteHub, Submitted
 from sealift_registry.client.sessions import OpenSession, Sessions
 from sealift_signing.acts.material import Ask
 from sealift_signing.errors import (

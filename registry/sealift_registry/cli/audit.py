@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift_registry.cli import refused_rows
+from sealift_registry.cli import refused_rows, remote
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
 from sealift_signing.vocabulary import counted
@@ -33,7 +33,12 @@ def audit() -> None:
     """Read the append-only log, and check it."""
 
 
-@command(audit, "list", example="sealift audit list --term model=vision/digits --limit 20")
+@command(
+    audit,
+    "list",
+    example="sealift audit list --term model=vision/digits --limit 20",
+    at_server=True,
+)
 @click.option("--type", "kind", metavar="TYPE", help="Only this type; promotion.* means all such.")
 @click.option("--site", "site_id", metavar="ID", help="Only entries about this site.")
 @click.option(
@@ -80,6 +85,15 @@ def audit_list(
     from sealift_signing.transparency.entry import Term
     from sealift_signing.transparency.question import Question, day_or_time
 
+    if session.server is not None:
+        asked = (
+            *(("type", kind), ("site", site_id), ("actor", actor), ("id", entry_id)),
+            *(("term", one) for one in terms),
+            *(("since", since), ("until", until), ("limit", limit), ("beyond", beyond)),
+            ("oldest_first", oldest_first),
+        )
+        remote.show(session, "audit-list", "/log/entries", asked)
+        return
     words = tuple(Term(name, value) for name, value in split(terms, "KIND=VALUE"))
     question = Question(
         id=entry_id,

@@ -64,10 +64,12 @@ def builder_keys(session: Session, *, file: str) -> None:
     session.terminal.answer("builder-keys", {"name": said.name, "cards": data}, lines)
 
 
-@command(builder, "add", example="sealift builder add shop-2.card shop-2-scanner.card")
+@command(
+    builder, "add", example="sealift builder add shop-2.card shop-2-scanner.card", at_server=True
+)
 @click.argument("card", metavar="CARD")
 @click.argument("scanner", metavar="SCANNER-CARD")
-@signing_options("With --at-hub: a fleet administrator's key.")
+@signing_options("With --at-hub or --server: a fleet administrator's key.")
 def builder_add(session: Session, *, card: str, scanner: str, how: Signing) -> None:
     """Let a machine build; signed by a fleet administrator.
 
@@ -87,7 +89,9 @@ def builder_add(session: Session, *, card: str, scanner: str, how: Signing) -> N
         session.terminal.answer("builder-add", {**done.data, "builder": name}, words)
 
 
-@command(builder, "remove", example="sealift builder remove shop-2 --status compromised")
+@command(
+    builder, "remove", example="sealift builder remove shop-2 --status compromised", at_server=True
+)
 @click.argument("name", metavar="BUILDER")
 @click.option(
     "--status",
@@ -96,7 +100,7 @@ def builder_add(session: Session, *, card: str, scanner: str, how: Signing) -> N
     show_default=True,
     help="What its keys are; what compromised ones signed never counts again.",
 )
-@signing_options("With --at-hub: a fleet administrator's key.")
+@signing_options("With --at-hub or --server: a fleet administrator's key.")
 def builder_remove(session: Session, *, name: str, status: str, how: Signing) -> None:
     """Take nothing more from a machine; signed by a fleet administrator."""
     from sealift_registry.wanting import Asked

@@ -13,6 +13,7 @@ from sealift_registry.cli.at_hub import is_solo, signs_here
 from sealift_registry.cli.cards import own_card, read_cards
 from sealift_registry.cli.detaching import ask, detach_options
 from sealift_registry.cli.group import sealift
+from sealift_registry.cli.servers import hub_needed
 from sealift_registry.cli.session import Session, command, split
 from sealift_registry.cli.signing import Signing, carry_out, set_aside_versions, signing_options
 from sealift_registry.cli.terminal import short
@@ -46,6 +47,7 @@ def site() -> None:
     site,
     "enroll",
     example="sealift site enroll plant-7.request --stage production --dispatcher dispatcher-1.card",
+    at_server=True,
 )
 @click.argument("file", metavar="REQUEST")
 @click.option(
@@ -60,7 +62,7 @@ def site() -> None:
     help="Who may assign to the site and export for it: a key card, or the name of somebody who "
     "does so for another site.",
 )
-@signing_options("With --at-hub: a fleet administrator's key.")
+@signing_options("With --at-hub or --server: a fleet administrator's key.")
 def site_enroll(
     session: Session,
     *,
@@ -87,15 +89,21 @@ def site_enroll(
     with reading(request, file, "request"):
         said = statements.read(SiteRequest, request, what=file).predicate
     if answer is not None:
+        if session.server is not None:
+            raise hub_needed(session.server)
         _check_new(session, answer)
     cards = [one for one in dispatchers if _is_card(one)]
     found = read_cards(cards)
     named = [one for one in dispatchers if not _is_card(one)]
     people = [*named, *(who for who, _ in found if who not in named)]
-    if not people and is_solo(session):
+    if session.server is None and not people and is_solo(session):
         found = own_card(session, session.app.hub.home.settings.keys.person)
         people = [who for who, _ in found]
-    if not people and "delivery.dispatcher" in session.app.hub.home.ignored:
+    if (
+        session.server is None
+        and not people
+        and "delivery.dispatcher" in session.app.hub.home.ignored
+    ):
         session.terminal.note(
             "delivery.dispatcher in settings.toml no longer counts: whoever can write that file "
             "would choose who dispatches. Have its owner make a card: sealift key card PERSON "
@@ -187,6 +195,7 @@ def _answer_exists(answer: str) -> UsageError:
     "assign",
     example="sealift assign plant-7 vision/digits/3 --for line-1=cpu-x86_64 --fallback 2 "
     "--key dispatcher-1.pem",
+    at_server=True,
 )
 @click.argument("site_id", metavar="SITE")
 @click.argument("version", metavar="TEAM/MODEL/VERSION")
@@ -258,6 +267,7 @@ def assign(
     "unassign",
     example='sealift unassign plant-7 vision/digits --reason "the line was closed" '
     "--key dispatcher-1.pem",
+    at_server=True,
 )
 @click.argument("site_id", metavar="SITE")
 @click.argument("model", metavar="TEAM/MODEL")
@@ -316,7 +326,7 @@ def unassign(
 )
 @any_software_option
 @detach_options
-@signing_options(DISPATCHER, over=False)
+@signing_options(DISPATCHER, over=False, desk=False)
 def export(
     session: Session,
     *,

@@ -33,6 +33,9 @@ MODULES: Mapping[str, str] = {
     "builder": "builder",
     "serve": "serve",
     "account": "accounts",
+    "login": "signing_in",
+    "logout": "signing_in",
+    "whoami": "signing_in",
     "list": "lists",
     "show": "show",
     "audit": "audit",
@@ -80,9 +83,10 @@ class OnDemand(MutableMapping[str, click.Command]):
 
 @dataclass(frozen=True)
 class GlobalOptions:
-    """What was given before the command: the home, and today's date."""
+    """What was given before the command: the home or the server, and today's date."""
 
     home: str | None
+    server: str | None
     today: date | None
 
 
@@ -104,6 +108,7 @@ Journey.group_class = Journey
     epilog="Start with `sealift init`; `sealift next` always says what is missing.",
 )
 @click.option("--home", metavar="DIR", help="The hub's home. [default: ./sealift-hub]")
+@click.option("--server", metavar="URL", help="The hub behind this server; else SEALIFT_SERVER.")
 @click.option(
     "--today",
     metavar="DATE",
@@ -114,7 +119,12 @@ Journey.group_class = Journey
 @click.version_option(package_name="sealift-registry", prog_name="sealift")
 @click.pass_context
 def sealift(
-    context: click.Context, home: str | None, today: datetime | None, log_file: str | None
+    context: click.Context,
+    *,
+    home: str | None,
+    server: str | None,
+    today: datetime | None,
+    log_file: str | None,
 ) -> None:
     """The hub: ingest models, have people approve them, sign them, carry them to isolated sites."""
     command_start.open_log_file(log_file, "sealift", str(context.obj or ""))
@@ -122,5 +132,5 @@ def sealift(
         from sealift_signing.clock import check_stated
 
         check_stated(datetime.now(UTC), today.date())
-    # The home is given before the command or after it: both are meant.
-    context.obj = GlobalOptions(home, today.date() if today else None)
+    # The home is given before the command or after it: both are meant; so is the server.
+    context.obj = GlobalOptions(home, server, today.date() if today else None)

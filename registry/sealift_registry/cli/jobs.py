@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_registry.catalog import page_sizes
-from sealift_registry.cli import refused_rows
+from sealift_registry.cli import refused_rows, remote, remote_jobs
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 from sealift_registry.cli.terminal import Subjects
+from sealift_registry.client.address import address_of
 from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import (
     FailedError,
@@ -38,7 +39,7 @@ def job() -> None:
     """Work that outlives its command: see it, watch it, take it back."""
 
 
-@command(job, "list", example="sealift job list --state works --state waits")
+@command(job, "list", example="sealift job list --state works --state waits", at_server=True)
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only in it.")
 @click.option("--kind", metavar="KIND", help="Only of this kind: ingest, convert, export.")
 @click.option("--queue", metavar="NAME", help="Only of this queue.")
@@ -74,6 +75,14 @@ def job_list(
     from sealift_registry.shown.job_list import told as job_list_told
     from sealift_registry.views.jobs import JobFilter
 
+    if session.server is not None:
+        asked = (
+            *(("state", one) for one in states),
+            *(("kind", kind), ("queue", queue), ("mine", mine)),
+            *(("oldest_first", oldest_first), ("limit", limit), ("beyond", beyond)),
+        )
+        remote.show(session, "job-list", "/jobs", asked)
+        return
     wanted = JobFilter(states, kind, queue, user() if mine else None)  # type: ignore[arg-type]  # click has checked it
     place, now = PagePlace(limit, beyond, not oldest_first), session.app.hub.now()
     with looking(session.app.hub) as found_there:
@@ -83,7 +92,7 @@ def job_list(
     refused_rows.check(found.refused)
 
 
-@command(job, "show", example="sealift job show J-000017")
+@command(job, "show", example="sealift job show J-000017", at_server=True)
 @click.argument("name", metavar="JOB")
 def job_show(session: Session, *, name: str) -> None:
     """Show all about a job.
@@ -95,6 +104,9 @@ def job_show(session: Session, *, name: str) -> None:
     from sealift_registry.shown.job import job_lines, whole_job_data
     from sealift_registry.shown.job_result import result_lines, result_of
 
+    if session.server is not None:
+        remote.show(session, "job-show", address_of("jobs", name))
+        return
     view, now = look(session.app.hub, name), session.app.hub.now()
     lines = job_lines(view, now)
     result = None if view.end is None else result_of(view.end)
@@ -103,7 +115,7 @@ def job_show(session: Session, *, name: str) -> None:
     session.terminal.answer("job-show", whole_job_data(view, now), lines)
 
 
-@command(job, "watch", example="sealift job watch J-000017")
+@command(job, "watch", example="sealift job watch J-000017", at_server=True)
 @click.argument("name", metavar="JOB")
 def job_watch(session: Session, *, name: str) -> None:
     """Watch a job until it ends, and end as it did.
@@ -114,6 +126,9 @@ def job_watch(session: Session, *, name: str) -> None:
     from sealift_registry.changing_jobs import look
 
     try:
+        if session.server is not None:
+            remote_jobs.watch(session, name)
+            return
         with session.terminal.phases() as phases:
             watching = _Watching(session, phases)
             while (view := look(session.app.hub, name)).end is None:
@@ -128,7 +143,7 @@ def job_watch(session: Session, *, name: str) -> None:
     _end_as(session, view)
 
 
-@command(job, "cancel", example="sealift job cancel J-000017")
+@command(job, "cancel", example="sealift job cancel J-000017", at_server=True)
 @click.argument("name", metavar="JOB")
 def job_cancel(session: Session, *, name: str) -> None:
     """Take a job back, whoever asked for it.
@@ -138,11 +153,14 @@ def job_cancel(session: Session, *, name: str) -> None:
     """
     from sealift_registry.changing_jobs import cancel
 
+    if session.server is not None:
+        remote_jobs.cancel(session, name)
+        return
     told = cancel(session.app.hub, name, user())
     session.terminal.answer("job-cancel", told.data, told.lines)
 
 
-@command(job, "retry", example="sealift job retry J-000017")
+@command(job, "retry", example="sealift job retry J-000017", at_server=True)
 @click.argument("name", metavar="JOB")
 def job_retry(session: Session, *, name: str) -> None:
     """Ask again for what a job was to do.
@@ -152,6 +170,9 @@ def job_retry(session: Session, *, name: str) -> None:
     """
     from sealift_registry.changing_jobs import retry
 
+    if session.server is not None:
+        remote_jobs.retry(session, name)
+        return
     told = retry(session.app.hub, name, user())
     session.terminal.answer("job-retry", told.data, told.lines)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_registry.cli.signing import Signing, carry_out, set_aside_versions, signing_options
 from sealift_signing.desk.cli import own_key
+
+if TYPE_CHECKING:
+    from sealift_signing.acts.material import Ask
 
 
 @sealift.group()
@@ -56,7 +61,7 @@ def key_card(session: Session, *, owner: str, file: str, key_class: str, out: st
     session.terminal.answer("key-card", data, lines)
 
 
-@command(key, "rotate", example="sealift key rotate freshness --status compromised")
+@command(key, "rotate", example="sealift key rotate freshness --status compromised", at_server=True)
 @click.argument("what", metavar="WHAT")
 @click.option(
     "--status",
@@ -66,7 +71,7 @@ def key_card(session: Session, *, owner: str, file: str, key_class: str, out: st
     help="What the old keys are; compromised ones never come back.",
 )
 @click.option("--other-keys", is_flag=True, help="Make other keys than for a draft of before.")
-@signing_options("With --at-hub: a key of the role; once for each signature.")
+@signing_options("With --at-hub or --server: a key of the role; once for each signature.")
 def key_rotate(session: Session, *, what: str, status: str, other_keys: bool, how: Signing) -> None:
     """Replace keys that the hub signs with by itself.
 
@@ -78,18 +83,23 @@ def key_rotate(session: Session, *, what: str, status: str, other_keys: bool, ho
     from sealift_registry.trust.submitting import with_fingerprint
     from sealift_registry.wanting import Asked
 
-    aside, hub = set_aside_versions(how.over), session.app.hub
-    with hub.reading() as connection:
-        if not other_keys and key_rotation.just_done(
-            connection, key_rotation.ask_of(what, status), hub.now()
-        ):
-            sentence = (
-                f"The keys of {what} were replaced within the hour, and stay; or add --other-keys."
-            )
-            session.terminal.answer("key-rotate", {"what": what, "new": False}, sentence)
-            return
-    asked = Asked(key_rotation.ask_of(what, status), aside=aside, other_keys=other_keys)
+    aside, ask = set_aside_versions(how.over), key_rotation.ask_of(what, status)
+    if session.server is None and not other_keys and _just_done(session, ask):
+        sentence = (
+            f"The keys of {what} were replaced within the hour, and stay; or add --other-keys."
+        )
+        session.terminal.answer("key-rotate", {"what": what, "new": False}, sentence)
+        return
+    asked = Asked(ask, aside=aside, other_keys=other_keys)
     done = carry_out(session, asked, how)
     if done is not None:
         told = with_fingerprint(session.app.hub, done)
         session.terminal.answer("key-rotate", told.data, told.lines)
+
+
+def _just_done(session: Session, ask: Ask) -> bool:
+    from sealift_registry.trust import key_rotation
+
+    hub = session.app.hub
+    with hub.reading() as connection:
+        return key_rotation.just_done(connection, ask, hub.now())

@@ -7,14 +7,19 @@ from collections.abc import Mapping
 import click
 
 from sealift_registry.catalog import page_sizes
-from sealift_registry.cli import refused_rows
+from sealift_registry.cli import refused_rows, remote
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_registry.shown import lists
 from sealift_signing.errors import UsageError
 
 
-@command(sealift, "list", example="sealift list promotions --model vision/digits --newest-first")
+@command(
+    sealift,
+    "list",
+    example="sealift list promotions --model vision/digits --newest-first",
+    at_server=True,
+)
 @click.argument("kind", type=click.Choice(list(lists.FILTERS)), default="versions")
 @click.option("--team", metavar="NAME", help="Only models, versions or promotions of this team.")
 @click.option("--model", metavar="TEAM/MODEL", help="Only versions or promotions of this model.")
@@ -48,9 +53,17 @@ def list_(
     """
     from sealift_registry.catalog.pages import PagePlace
     from sealift_registry.catalog.reference import ModelRef
+    from sealift_registry.client.address import address_of
 
     given = {"team": team, "model": model, "stage": stage, "site": site}
     _check_options(kind, given | {"newest_first": newest_first or None})
+    if session.server is not None:
+        asked_for = (
+            *(("team", team), ("model", model), ("stage", stage), ("site", site)),
+            *(("newest_first", newest_first), ("limit", limit), ("beyond", beyond)),
+        )
+        remote.show(session, f"list-{kind}", address_of(kind), asked_for)
+        return
     place = PagePlace(limit, beyond, newest_first)
     asked = lists.Asked(team, ModelRef.parse(model) if model else None, stage, site, place)
     here = lists.Here(session.app.hub, session.app.hardware_targets)

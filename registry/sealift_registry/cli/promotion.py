@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     sealift,
     "promote",
     example="sealift promote vision/digits/3 --to production --reason 'better on night images'",
+    at_server=True,
 )
 @click.argument("version", metavar="TEAM/MODEL/VERSION")
 @click.option("--to", "stage", metavar="STAGE", required=True, help="Such as production.")
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     metavar="WITHDRAWAL",
     help="A withdrawal that this sets aside, by its id or its sha256.",
 )
-@signing_options("With --at-hub: the requester's key.", over=False, statement=True)
+@signing_options("With --at-hub or --server: the requester's key.", over=False, statement=True)
 def promote(
     session: Session,
     *,
@@ -88,6 +89,7 @@ def promote(
     sealift,
     "approve",
     example="sealift approve P-000001 --meaning validated --reason 'tested'",
+    at_server=True,
 )
 @click.argument("promotion", metavar="P-NUMBER")
 @click.option(
@@ -100,8 +102,7 @@ def promote(
 @click.option(
     "--days", type=int, metavar="N", help="How long it is valid. [default: the policy's longest]"
 )
-@click.option("--yes", is_flag=True, help="With --at-hub: do not ask again.")
-@signing_options("With --at-hub: your own key.", over=False, statement=True)
+@signing_options("With --at-hub or --server: your own key.", over=False, statement=True)
 def approve(
     session: Session,
     *,
@@ -109,7 +110,6 @@ def approve(
     meaning: str,
     reason: str,
     days: int | None,
-    yes: bool,
     how: Signing,
 ) -> None:
     """Approve one request, after reading it.
@@ -121,25 +121,25 @@ def approve(
     from sealift_registry.wanting import Asked
     from sealift_signing.acts.material import Ask
 
-    number, promotions = parse_promotion(promotion), session.app.promotions
-    with session.app.hub.reading() as connection:
-        stale = promotions.stale(connection, promotions.status(connection, number))
-        session.terminal.note(stale)
+    number = parse_promotion(promotion)
+    stale = _stale(session, number) if session.server is None else []
+    session.terminal.note(stale)
     details = {"meaning": (meaning,), "reason": (reason,)}
     details |= {} if days is None else {"days": (str(days),)}
     asked = Asked(Ask("approve", (promotion_id(number),), details))
-    done = carry_out(session, asked, replace(how, asks=not yes))
+    done = carry_out(session, asked, replace(how, asks=not how.yes))
     if done is not None:
         data = status_data(_status(session, done)[0]) | {"stale": stale}
         session.terminal.answer("approve", data, done.lines)
 
 
-@command(sealift, "object", example="sealift object P-000001 --reason 'fails at night'")
+@command(
+    sealift, "object", example="sealift object P-000001 --reason 'fails at night'", at_server=True
+)
 @click.argument("promotion", metavar="P-NUMBER")
 @click.option("--reason", metavar="WORDS", required=True, help="Why, in your words.")
-@click.option("--yes", is_flag=True, help="With --at-hub: do not ask again.")
-@signing_options("With --at-hub: your own key.", over=False, statement=True)
-def object_(session: Session, *, promotion: str, reason: str, yes: bool, how: Signing) -> None:
+@signing_options("With --at-hub or --server: your own key.", over=False, statement=True)
+def object_(session: Session, *, promotion: str, reason: str, how: Signing) -> None:
     """Say why you do not approve a request.
 
     An objection bars nothing; every later approver is shown it. Who may approve may object.
@@ -150,10 +150,17 @@ def object_(session: Session, *, promotion: str, reason: str, yes: bool, how: Si
     from sealift_signing.acts.material import Ask
 
     ask = Ask("object", (promotion_id(parse_promotion(promotion)),), {"reason": (reason,)})
-    done = carry_out(session, Asked(ask), replace(how, asks=not yes))
+    done = carry_out(session, Asked(ask), replace(how, asks=not how.yes))
     if done is not None:
         status, stale = _status(session, done)
         session.terminal.answer("object", status_data(status) | {"stale": stale}, done.lines)
+
+
+def _stale(session: Session, number: int) -> list[str]:
+    """What is told first of a promotion's comparisons, to whoever is about to approve it."""
+    promotions = session.app.promotions
+    with session.app.hub.reading() as connection:
+        return promotions.stale(connection, promotions.status(connection, number))
 
 
 def _status(session: Session, done: AcceptedSubmission) -> tuple[PromotionStatus, list[str]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from sealift_registry.cli import servers
 from sealift_registry.cli.again import told_again
 from sealift_registry.cli.terminal import Terminal
 from sealift_signing.errors import SealiftError, UsageError, shown
@@ -24,18 +25,25 @@ if TYPE_CHECKING:
 
     from sealift_registry.app import App
     from sealift_registry.cli.group import GlobalOptions
+    from sealift_registry.client.address import ServerAddress
+    from sealift_registry.client.hub import RemoteHub
     from sealift_signing.keys import Passphrases
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _common() -> list[click.Parameter]:
-    """The options of every command; help shows them after its own."""
+def _common(*, at_server: bool) -> list[click.Parameter]:
+    """The options of every command; help shows them after its own.
+
+    `at_server`: it can be asked of a hub's server.
+    """
+    there = "The hub behind this server, in the place of a home."
     one_line = "Read the passphrase of every named key from FILE's first line."
     machines = "Print one JSON object, for machines."
     return [
         click.Option(["--passphrase-file"], metavar="FILE", help=one_line),
         click.Option(["--home"], metavar="DIR", help="The hub's home. [default: ./sealift-hub]"),
+        *([click.Option(["--server"], metavar="URL", help=there)] if at_server else []),
         click.Option(["--json", "as_json"], is_flag=True, help=machines),
     ]
 
@@ -51,6 +59,7 @@ class Session:
         self,
         home: str | None,
         *,
+        server: str | None = None,
         as_json: bool,
         passphrase_file: str | None,
         today: date | None = None,
@@ -58,11 +67,53 @@ class Session:
         from sealift_registry.storage import home as homes
 
         self.environment = homes.environment()
-        self.root = homes.locate(home, self.environment)
+        self._home, self._server = home, server
         self.terminal = Terminal(as_json=as_json)
         self._passphrase_file = passphrase_file
         self._today = today
         self.warned = False
+
+    @cached_property
+    def server(self) -> ServerAddress | None:
+        """The server that the command is about; None where it is about a home.
+
+        Raises:
+            UsageError: both are named, or the server's address is none.
+        """
+        return servers.named(self._home, self._server, self.environment)
+
+    @cached_property
+    def root(self) -> Path:
+        """The home.
+
+        Raises:
+            UsageError: the command is about a server.
+            RefusedError: nobody named it, and it is another user's.
+        """
+        from sealift_registry.storage import home as homes
+
+        if self.server is not None:
+            raise servers.hub_needed(self.server)
+        return homes.locate(self._home, self.environment)
+
+    @cached_property
+    def remote(self) -> RemoteHub:
+        """The hub behind the server; its connections are let go of when the command ends.
+
+        Raises:
+            UsageError: the command is about a home.
+            RefusedError: nobody is signed in there.
+        """
+        if self.server is None:
+            raise UsageError(
+                "server-needed",
+                "This is asked of a hub's server, and none is named.",
+                subject="--server",
+                next_step=f"Name it with --server URL, or with {servers.VARIABLE}.",
+            )
+        found = servers.remote_hub(self.server, self.environment, self.terminal.note)
+        click.get_current_context().find_root().call_on_close(found.close)
+        return found
 
     @cached_property
     def app(self) -> App:
@@ -142,17 +193,22 @@ class Session:
 
 
 def command(
-    group: click.Group, name: str, *, example: str
+    group: click.Group, name: str, *, example: str, at_server: bool = False
 ) -> Callable[[Callable[..., None]], click.Command]:
-    """Make a function a command of `group`: with a session, the common options, an example."""
+    """Make a function a command of `group`: with a session, the common options, an example.
+
+    `at_server`: it can be asked of a hub's server as well.
+    """
 
     def decorate(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
         def run(**given: object) -> None:
-            home, file = (cast("str | None", given.pop(n)) for n in ("home", "passphrase_file"))
+            names = ("home", "server", "passphrase_file")
+            home, server, file = (cast("str | None", given.pop(name, None)) for name in names)
             first = cast("GlobalOptions", click.get_current_context().obj)
             session = Session(
                 home or first.home,
+                server=server or first.server,
                 as_json=bool(given.pop("as_json")),
                 passphrase_file=file,
                 today=first.today,
@@ -168,7 +224,7 @@ def command(
                 raise
 
         made = group.command(name, epilog=f"\b\nExample:\n  {example}")(run)
-        made.params += _common()
+        made.params += _common(at_server=at_server)
         return made
 
     return decorate

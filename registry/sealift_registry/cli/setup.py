@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealift_registry.cli import remote
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 
@@ -169,11 +170,14 @@ def _offices() -> list[tuple[str, str, str]]:
     ]
 
 
-@command(sealift, "next", example="sealift next")
+@command(sealift, "next", example="sealift next", at_server=True)
 def next_step(session: Session) -> None:
     """Say what is missing next: a sentence and a command each."""
     from sealift_registry.shown.steps import told
 
+    if session.server is not None:
+        remote.show(session, "next", "/next")
+        return
     steps = _missing(session)
     found = told(steps)
     session.warned = True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sealift_registry.cli import remote
 from sealift_registry.cli.group import sealift
+from sealift_registry.cli.servers import hub_needed
 from sealift_registry.cli.session import Session, command
 from sealift_signing.drawing import word
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from sealift_registry.trust.hub import Hub
 
 
-@command(sealift, "show", example="sealift show vision/digits/3")
+@command(sealift, "show", example="sealift show vision/digits/3", at_server=True)
 @click.argument("what", metavar="VERSION|P-NUMBER|SITE|TRANSFER|PERSON")
 @click.option(
     "--pictures",
@@ -29,6 +32,11 @@ def show(session: Session, *, what: str, pictures: str | None) -> None:
     """
     from sealift_registry.shown.about import all_about
 
+    if session.server is not None:
+        if pictures is not None:
+            raise hub_needed(session.server)
+        _show_remote(session, what)
+        return
     hub = session.app.hub
     kind, data, lines = hub.reading_blobs(
         lambda asking, connection: all_about(asking, connection, what)
@@ -36,6 +44,22 @@ def show(session: Session, *, what: str, pictures: str | None) -> None:
     if pictures is not None:
         lines += _pictures(hub, what, Path(pictures))
     session.terminal.answer(f"show-{kind}", data, lines)
+
+
+def _show_remote(session: Session, what: str) -> None:
+    """The same of a hub behind its server."""
+    from sealift_registry.catalog.reference import VersionRef
+    from sealift_registry.client.address import address_of
+
+    if "/" in what:
+        ref = VersionRef.parse(what)
+        remote.show(session, "show-version", address_of("versions", *str(ref).split("/")))
+    elif re.fullmatch(r"P-[0-9]+", what):
+        remote.show(session, "show-promotion", address_of("promotions", what))
+    else:
+        kinds = {"transfer": "transfers", "site": "sites", "person": "people"}
+        paths = {f"show-{kind}": address_of(name, what) for kind, name in kinds.items()}
+        remote.show_first(session, paths, what)
 
 
 def _pictures(hub: Hub, what: str, folder: Path) -> list[str]:

@@ -3,7 +3,8 @@
 The hub opens no person's key. A command that needs signatures writes a draft and says who signs it
 and how. With `--at-hub` the keys that `--key` names are opened here all the same, through the same
 gate and with the memory of whoever runs the command; whoever owns this machine then has them, and
-the log says that it was so. Two exceptions need no `--at-hub`: a hub for one person, and the
+the log says that it was so. With `--server` they are opened here too, and here is no hub
+(`sealift_registry.cli.at_desk`). Two exceptions need no `--at-hub`: a hub for one person, and the
 dispatcher, whose signature is no wall (docs/adr/0019-draft-sign-submit.md).
 """
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sealift_registry.cli import at_desk
 from sealift_registry.cli.at_hub import AT_HUB, sign_here, signs_here
 from sealift_registry.cli.drafts import read_signed, write_draft
 
@@ -40,6 +42,7 @@ class Signing:
         confirm: digests that were typed beforehand.
         anew: another statement is signed, though one was signed before for the same.
         asks: all is shown and a yes is asked for before it is signed here, also of somebody alone.
+        yes: whoever signs agreed beforehand.
     """
 
     keys: tuple[str, ...]
@@ -49,10 +52,11 @@ class Signing:
     confirm: tuple[str, ...]
     anew: bool = False
     asks: bool = False
+    yes: bool = False
 
 
 def signing_options(
-    help_text: str, *, over: bool = True, statement: bool = False
+    help_text: str, *, over: bool = True, statement: bool = False, desk: bool = True
 ) -> Callable[[F], F]:
     """The options of a command whose outcome is signed; the function is given one `Signing`.
 
@@ -60,6 +64,7 @@ def signing_options(
         help_text: of `--key`.
         over: it signs a version of a role, which may set others aside.
         statement: it signs a statement of a person's own.
+        desk: it can be asked of a server, and signed at a desk.
     """
 
     def decorate(function: F) -> F:
@@ -72,6 +77,7 @@ def signing_options(
                 tuple(given.pop("over", ())),
                 tuple(given.pop("confirm")),
                 given.pop("anew", False),
+                yes=given.pop("yes", False),
             )
             return function(*args, how=how, **given)
 
@@ -83,16 +89,19 @@ def signing_options(
                 "--confirm",
                 metavar="DIGEST",
                 multiple=True,
-                help="With --at-hub: what would be asked for, typed beforehand.",
+                help="What would be asked for, typed beforehand.",
             ),
         ]
+        if desk:
+            agreed = "Sign without being asked whether to."
+            options.append(click.option("--yes", is_flag=True, help=agreed))
         if over:
             aside = "A version that the new one sets aside: a signed draft, or what was lost."
             options.append(
                 click.option("--over", metavar="FILE", multiple=True, help=aside),
             )
         if statement:
-            another = "With --at-hub: sign another, though you signed one before for the same."
+            another = "Sign another, though you signed one before for the same."
             options.append(click.option("--anew", is_flag=True, help=another))
         wrapped: Any = run
         for option in reversed(options):
@@ -129,6 +138,9 @@ def carry_out(
     from sealift_registry.trust.hub_drafts import drafted
     from sealift_signing.public_key import PublicKey
 
+    if session.server is not None:
+        at_desk.carry_out(session, asked, how, cards, compares=compares)
+        return None
     hub = session.app.hub
     if compares:
         with session.terminal.steps(compares, counted=False) as told:

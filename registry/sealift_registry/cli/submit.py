@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from sealift_registry.cli.cards import read_file
 from sealift_registry.cli.drafts import read_signed
 from sealift_registry.cli.group import sealift
+from sealift_registry.cli.servers import hub_needed
 from sealift_registry.cli.session import Session, command
 from sealift_signing import events
 
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
     from sealift_signing.errors import SealiftError
 
 
-@command(sealift, "submit", example="sealift submit add-approver-vision-carla.anna.signed *.signed")
+@command(
+    sealift,
+    "submit",
+    example="sealift submit add-approver-vision-carla.anna.signed *.signed",
+    at_server=True,
+)
 @click.argument("files", metavar="FILE…", nargs=-1, required=True)
 @click.option("--medium", metavar="DIR", help="Of a transfer: the medium it was written to.")
 def submit(session: Session, *, files: Sequence[str], medium: str | None) -> None:
@@ -33,14 +40,16 @@ def submit(session: Session, *, files: Sequence[str], medium: str | None) -> Non
     from sealift_registry.trust.submitting import together
     from sealift_signing import drafts
 
+    if medium is not None and session.server is not None:
+        raise hub_needed(session.server)
     outcome = _Outcome(session)
     read = _read(files, outcome)
     signed = [(name, one) for name, one in read if isinstance(one, drafts.Draft)]
     each = together(signed)
     _tell_others(session, files[0], each)
     work: list[Work] = [
-        partial(session.app.take_back, one)
-        for _, one in read
+        partial(_taken_back, session, name, one)
+        for name, one in read
         if isinstance(one, drafts.RoleVersion)
     ]
     work += [partial(_submitted, session, copies, medium, outcome.left_out) for copies in each]
@@ -50,7 +59,28 @@ def submit(session: Session, *, files: Sequence[str], medium: str | None) -> Non
 
 TOLD = ("site", "transfer", "promotion", "team", "role")
 """Of what was submitted, what a log file is told: names, and no words of anybody's."""
-Work = Callable[[], "AcceptedSubmission"]
+
+
+class Taken(Protocol):
+    """What became of something that was submitted, here or at a server."""
+
+    @property
+    def new(self) -> bool:
+        """It was published now."""
+        ...
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What is so now, for machines."""
+        ...
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The same for people."""
+        ...
+
+
+Work = Callable[[], Taken]
 
 
 class _Outcome:
@@ -58,13 +88,13 @@ class _Outcome:
 
     def __init__(self, session: Session) -> None:
         self._terminal = session.terminal
-        self.done: list[AcceptedSubmission] = []
+        self.done: list[Taken] = []
         self.left_out: list[str] = []
         self.refused: list[SealiftError] = []
         self.failed: SealiftError | None = None
         self._said = 0
 
-    def add(self, one: AcceptedSubmission) -> None:
+    def add(self, one: Taken) -> None:
         """It was taken in, or was there already."""
         self.done.append(one)
         named = {name: one.data[name] for name in TOLD if name in one.data}
@@ -83,7 +113,7 @@ class _Outcome:
 
         if self._terminal.as_json and (self.done or len(self.refused) > 1):
             data = {
-                "submitted": [{"new": one.new, **one.data} for one in self.done],
+                "submitted": [{**one.data, "new": one.new} for one in self.done],
                 "left_out": self.left_out,
                 "refused": [bad.as_json()["error"] for bad in self.refused],
             }
@@ -153,17 +183,26 @@ def _tell_others(session: Session, first: str, each: Sequence[Sequence[tuple[str
         )
 
 
+def _taken_back(session: Session, name: str, one: RoleVersion) -> Taken:
+    """Have the hub take back a version that it lost."""
+    if session.server is not None:
+        return session.remote.submit(read_file(name))
+    return session.app.take_back(one)
+
+
 def _submitted(
     session: Session,
     copies: Sequence[tuple[str, Draft]],
     medium: str | None,
     left_out: list[str],
-) -> AcceptedSubmission:
+) -> Taken:
     """Submit copies of one draft; what is said of signatures that do not count joins `left_out`."""
     from sealift_registry.trust.returned_signatures import joined
     from sealift_registry.trust.submitting import with_fingerprint
     from sealift_signing.errors import SealiftError
 
+    if session.server is not None:
+        return _handed_in(session, [one for _, one in copies], left_out)
     # Just before it is submitted: who may sign it may follow from one that came before it.
     with session.app.hub.reading() as connection:
         draft, said = joined(connection, copies)
@@ -174,6 +213,16 @@ def _submitted(
         raise
     left_out += said
     return with_fingerprint(session.app.hub, done)
+
+
+def _handed_in(session: Session, copies: Sequence[Draft], left_out: list[str]) -> Taken:
+    """The same at a server, which judges every signature: they are joined here, and no more."""
+    from sealift_signing import drafts
+
+    joined, _ = drafts.join(copies)
+    done = session.remote.submit(drafts.write(joined))
+    left_out += done.left_out
+    return done
 
 
 def _published(session: Session, draft: Draft, medium: str | None) -> AcceptedSubmission:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealift_registry.cli import refused_rows
+from sealift_registry.cli import refused_rows, remote
 from sealift_registry.cli.cards import own_card, read_cards
 from sealift_registry.cli.delivery import any_software_option
 from sealift_registry.cli.group import sealift
@@ -29,10 +29,15 @@ def team() -> None:
     """Add teams, and say who may request and approve."""
 
 
-@command(team, "add", example="sealift team add vision --steward anna.card --steward ben.card")
+@command(
+    team,
+    "add",
+    example="sealift team add vision --steward anna.card --steward ben.card",
+    at_server=True,
+)
 @click.argument("name")
 @click.option("--steward", "stewards", multiple=True, metavar="CARD", help="A steward's key card.")
-@signing_options("With --at-hub: a key of the targets role; once for each signature.")
+@signing_options("With --at-hub or --server: a key of the targets role; once for each signature.")
 def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signing) -> None:
     """Add a team, and name its stewards.
 
@@ -40,15 +45,13 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signi
     sign each list of members. In a hub for one person, that person is steward, requester and
     approver.
     """
-    from sealift_registry.trust import teams
-    from sealift_registry.trust.repository import Repository
     from sealift_registry.trust.submitting import AcceptedSubmission
     from sealift_signing.acts.material import Ask
 
-    person = session.app.hub.home.settings.keys.person
+    at_desk = session.server is not None
+    person = "" if at_desk else session.app.hub.home.settings.keys.person
     cards = read_cards(stewards) or own_card(session, person)
-    with session.app.hub.reading() as connection:
-        again = teams.is_so(Repository(connection), name, cards)
+    again = not at_desk and _is_so(session, name, cards)
     if again:
         done: AcceptedSubmission | None = AcceptedSubmission(
             new=False, sentence="", data={"team": name}
@@ -68,10 +71,20 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signi
     session.terminal.answer("team-add", data, f"Team {name} {state}, with {count}.")
 
 
+def _is_so(session: Session, name: str, cards: Sequence[tuple[str, bytes]]) -> bool:
+    """Whether the team is there already, with just these stewards."""
+    from sealift_registry.trust import teams
+    from sealift_registry.trust.repository import Repository
+
+    with session.app.hub.reading() as connection:
+        return teams.is_so(Repository(connection), name, cards)
+
+
 @command(
     team,
     "stewards",
     example="sealift team stewards vision anna ben --card cora.card",
+    at_server=True,
 )
 @click.argument("name")
 @click.argument("people", nargs=-1, metavar="PERSON…")
@@ -82,7 +95,7 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signi
     metavar="FILE",
     help=f"Of a new steward, or of a new key. {CARDS}",
 )
-@signing_options("With --at-hub: a key of the targets role; once for each signature.")
+@signing_options("With --at-hub or --server: a key of the targets role; once for each signature.")
 def team_stewards(
     session: Session, *, name: str, people: Sequence[str], cards: Sequence[str], how: Signing
 ) -> None:
@@ -108,13 +121,13 @@ def team_stewards(
         session.terminal.answer("team-stewards", data, words)
 
 
-@command(team, "approver", example="sealift team approver vision carla.card")
+@command(team, "approver", example="sealift team approver vision carla.card", at_server=True)
 @click.argument("name")
 @click.argument("card", metavar="CARD")
 @click.option(
     "--stage", "stages", metavar="STAGE", multiple=True, help="Only for this stage. [default: all]"
 )
-@signing_options("With --at-hub: a steward's key; once for each signature.")
+@signing_options("With --at-hub or --server: a steward's key; once for each signature.")
 def team_approver(
     session: Session, *, name: str, card: str, stages: Sequence[str], how: Signing
 ) -> None:
@@ -135,10 +148,10 @@ def team_approver(
         session.terminal.answer("team-approver", data, words)
 
 
-@command(team, "requester", example="sealift team requester vision dora.card")
+@command(team, "requester", example="sealift team requester vision dora.card", at_server=True)
 @click.argument("name")
 @click.argument("card", metavar="CARD")
-@signing_options("With --at-hub: a steward's key; once for each signature.")
+@signing_options("With --at-hub or --server: a steward's key; once for each signature.")
 def team_requester(session: Session, *, name: str, card: str, how: Signing) -> None:
     """Let a person request promotions; signed by the stewards.
 
@@ -155,7 +168,7 @@ def team_requester(session: Session, *, name: str, card: str, how: Signing) -> N
         session.terminal.answer("team-requester", data, words)
 
 
-@command(team, "check-rows", example="sealift team check-rows vision --travel")
+@command(team, "check-rows", example="sealift team check-rows vision --travel", at_server=True)
 @click.argument("name")
 @click.option(
     "--travel/--stay",
@@ -164,7 +177,7 @@ def team_requester(session: Session, *, name: str, card: str, how: Signing) -> N
     help="Whether they leave the hub with the team's models.",
 )
 @any_software_option
-@signing_options("With --at-hub: a steward's key; once for each signature.")
+@signing_options("With --at-hub or --server: a steward's key; once for each signature.")
 def team_check_rows(
     session: Session, *, name: str, travel: bool | None, any_software: bool, how: Signing
 ) -> None:
@@ -174,22 +187,29 @@ def team_check_rows(
     right: by them a site can try its own runtime. They stay at the hub unless the team lets them
     travel: whoever has the medium or the site can read them. Without an option it says what holds.
     """
-    from sealift_registry.delivery import check_row_permission
     from sealift_signing.acts.check_rows import STAY, TRAVEL
     from sealift_signing.acts.material import Ask
 
     if travel is None:
         _tell_check_rows(session, name)
         return
-    with session.app.hub.reading() as connection:
-        sites = tuple(one.id for one in check_row_permission.sites_of(connection, name))
-    session.terminal.note(_check_rows_told(name, sites, travel=travel))
+    sites = () if session.server is not None else _sites_of(session, name)
+    if session.server is None:
+        session.terminal.note(_check_rows_told(name, sites, travel=travel))
     ask = Ask("set-check-rows", (name, TRAVEL if travel else STAY))
     asked = replace(_asked(ask, (), how), any_software=any_software)
     done = carry_out(session, asked, how)
     if done is not None:
         data = {**done.data, "team": name, "check_rows": ask.object[1]}
         session.terminal.answer("team-check-rows", data | {"sites": list(sites)}, done.more)
+
+
+def _sites_of(session: Session, name: str) -> tuple[str, ...]:
+    """The sites that get what a team has promoted."""
+    from sealift_registry.delivery import check_row_permission
+
+    with session.app.hub.reading() as connection:
+        return tuple(one.id for one in check_row_permission.sites_of(connection, name))
 
 
 def _tell_check_rows(session: Session, name: str) -> None:
@@ -218,21 +238,24 @@ def _check_rows_told(name: str, sites: Sequence[str], *, travel: bool) -> list[s
     ]
 
 
-@command(team, "list", example="sealift team list")
+@command(team, "list", example="sealift team list", at_server=True)
 def team_list(session: Session) -> None:
     """List teams, and who may do what in each."""
     from sealift_registry.shown import teams as teams_shown
     from sealift_registry.views import people
 
+    if session.server is not None:
+        remote.show(session, "team-list", "/teams")
+        return
     with session.app.hub.reading() as connection:
         told = teams_shown.told(*people.teams(connection))
     session.terminal.answer("team-list", told.data, told.lines)
     refused_rows.check(told.refused)
 
 
-@command(sealift, "renew", example="sealift renew team.vision")
+@command(sealift, "renew", example="sealift renew team.vision", at_server=True)
 @click.argument("role")
-@signing_options("With --at-hub: a key of the role; once for each signature.")
+@signing_options("With --at-hub or --server: a key of the role; once for each signature.")
 def renew(session: Session, *, role: str, how: Signing) -> None:
     """Sign a role again before its signature expires.
 

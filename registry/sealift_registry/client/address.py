@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sealift_signing.drawing import plain
 from sealift_signing.errors import UsageError
@@ -66,6 +66,11 @@ class ServerAddress:
                 next_step="Name it with https; plain HTTP is for a server on this machine alone.",
             )
         return found
+
+
+def address_of(*parts: str) -> str:
+    """The path of a resource: what people name is one part each, whatever it holds."""
+    return "".join(f"/{quote(one, safe='')}" for one in parts)
 
 
 def _is_loopback(host: str) -> bool:

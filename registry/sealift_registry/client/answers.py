@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from sealift_registry.client import faults
-from sealift_signing.drawing import word
+from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import (
     FailedError,
     MalformedError,
@@ -26,6 +26,8 @@ _CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,9}")
 LONGEST_CODE = 60
 DEEPEST = 60
 """Levels of JSON."""
+SIGNED_OUT = "signed-out"
+"""The code of what needs somebody who is signed in."""
 USAGE = frozenset({400, 405, 406, 411, 412, 413, 414, 415, 422, 428, 431})
 """Statuses that say that something was asked wrongly."""
 
@@ -102,6 +104,8 @@ class Answer:
         )
         if len(code) > LONGEST_CODE or not _CODE.fullmatch(code) or not title:
             raise self.odd("a problem without a code")
+        if code == SIGNED_OUT:
+            step = f"Sign in again: sealift login ACCOUNT --server {pasted([self.server])}"
         kind = kind_of(self.status)
         return kind(code, f"The server says: {title}", subject=subject, next_step=step)
 

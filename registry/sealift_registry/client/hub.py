@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from sealift_registry.client.address import ServerAddress
 from sealift_registry.client.answers import (
@@ -196,11 +195,6 @@ class RemoteHub:
             SealiftError: the server's.
         """
         return self._asking.write("POST", f"{API}{path}").json()
-
-
-def address_of(*parts: str) -> str:
-    """The path of a resource: what people name is one part each, whatever it holds."""
-    return "".join(f"/{quote(one, safe='')}" for one in parts)
 
 
 def _submitted(said: Object, answer: Answer) -> Submitted:

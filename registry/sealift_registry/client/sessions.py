@@ -17,7 +17,7 @@ from typing import Any
 from sealift_registry.client.address import ServerAddress
 from sealift_registry.client.asking import Tls
 from sealift_signing import file_access, memory_folder
-from sealift_signing.drawing import word
+from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import MalformedError, RefusedError
 
 SERVERS = "servers"
@@ -101,7 +101,7 @@ class Sessions:
                 "not-signed-in",
                 f"You are not signed in at {server}.",
                 subject=str(server),
-                next_step="Sign in there first.",
+                next_step=f"Sign in there: sealift login ACCOUNT --server {pasted([str(server)])}",
             )
         return found
 

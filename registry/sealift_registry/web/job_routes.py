@@ -50,7 +50,8 @@ def list_jobs(
     wanted = JobFilter(tuple(states or ()), kind, queue, asked_by, within_of(request))
     with looking(hub) as found:
         page = found.jobs(wanted, PagePlace(limit, beyond, not oldest_first))
-    everything = wanted == JobFilter() and beyond is None
+    unnarrowed = JobFilter(within=wanted.within)
+    everything = wanted == unnarrowed and wanted.within.everything and beyond is None
     return answered(request, job_list.told(page, hub.now(), everything=everything))
 
 

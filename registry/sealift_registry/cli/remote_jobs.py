@@ -1,0 +1,129 @@
+"""`sealift job` of a hub behind its server: what it tells of jobs, and what it is told to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from time import sleep
+from typing import TYPE_CHECKING, Any
+
+from sealift_registry.cli import remote
+from sealift_registry.cli.terminal import Subjects
+from sealift_registry.client.address import address_of
+from sealift_signing.drawing import pasted, word
+from sealift_signing.errors import (
+    FailedError,
+    NotFoundError,
+    RefusedError,
+    SealiftError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from sealift_registry.cli.session import Session
+    from sealift_sync.progress import Phases
+
+LOOK = 1.0
+"""Seconds between two looks at a job that is watched."""
+ENDS = frozenset({"done", "failed", "cancelled", "set-aside"})
+COUNTED = frozenset({"ingest", "export"})
+_CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,9}")
+_BY_EXIT_CODE: Mapping[int, type[SealiftError]] = {
+    one.exit_code: one for one in (RefusedError, UsageError, NotFoundError, FailedError)
+}
+
+
+def watch(session: Session, name: str) -> None:
+    """Watch a job until it ends, and end as it did.
+
+    Raises:
+        SealiftError: the job's, or the server's.
+    """
+    path = address_of("jobs", name)
+    with session.terminal.phases() as phases:
+        watching = _Watching(session, phases, name)
+        while (said := session.remote.members(path)).get("state") not in ENDS:
+            watching.tell(said)
+            sleep(LOOK)
+    _end_as(session, name, said)
+
+
+def cancel(session: Session, name: str) -> None:
+    """Take a job back."""
+    said = session.remote.order(address_of("jobs", name, "cancel"))
+    job, by, ended = (word(_text(said, one)) for one in ("job", "by", "ended"))
+    line = f"{job} was cancelled by {by} at {ended}."
+    session.terminal.answer("job-cancel", remote.without_schema(said), line)
+
+
+def retry(session: Session, name: str) -> None:
+    """Ask again for what a job was to do."""
+    said = session.remote.order(address_of("jobs", name, "retry"))
+    made, old = word(_text(said, "job")), word(_text(said, "retries"))
+    what = f"{made} does again what {old} was to do"
+    lines = [f"{what}." if said.get("new") is True else f"{what}, already."]
+    lines.append(f"  Watch it:  sealift job watch {pasted([made])}")
+    session.terminal.answer("job-retry", remote.without_schema(said), lines)
+
+
+class _Watching:
+    """Tells whoever waits how a job stands, as it changes."""
+
+    def __init__(self, session: Session, phases: Phases, name: str) -> None:
+        self._note = session.terminal.note
+        self._phases = phases
+        self._name = word(name)
+        self._told = ""
+        self._step = ""
+        self._subjects: Subjects | None = None
+
+    def tell(self, said: Mapping[str, Any]) -> None:
+        """How it stands now."""
+        state = word(_text(said, "state").replace("-", " "))
+        if state != self._told:
+            self._told = state
+            self._note(f"{self._name} {state}.")
+        standing = said.get("standing")
+        if not isinstance(standing, dict):
+            return
+        step = word(_text(standing, "step"))
+        if self._subjects is None or step != self._step:
+            self._step = step
+            counted = said.get("kind") in COUNTED
+            self._subjects = Subjects(self._phases, step, counted=counted)
+        done, total = _number(standing, "done"), _number(standing, "total")
+        self._subjects(word(_text(standing, "subject")), done, total)
+
+
+def _end_as(session: Session, name: str, said: Mapping[str, Any]) -> None:
+    """Print what came of it, or raise what the command would have raised."""
+    result, problem = said.get("result"), said.get("problem")
+    if said.get("state") == "done" and isinstance(result, dict):
+        as_json, kind = session.terminal.as_json, _text(said, "kind")
+        lines = () if as_json else session.remote.lines(address_of("jobs", name))
+        session.terminal.answer(
+            kind if _CODE.fullmatch(kind) else "job", remote.without_schema(result), lines
+        )
+        return
+    if isinstance(problem, dict) and _CODE.fullmatch(_text(problem, "code")):
+        kind_of = _BY_EXIT_CODE.get(_number(problem, "exit_code"), RefusedError)
+        what, subject, step = (_text(problem, one) for one in ("what", "subject", "next"))
+        raise kind_of(_text(problem, "code"), what, subject=subject, next_step=step)
+    state = word(_text(said, "state").replace("-", " "))
+    raise RefusedError(
+        "job-ended",
+        f"{word(name)} has ended: {state}.",
+        subject=name,
+        next_step=f"See what came of it with: sealift job show {pasted([name])} --server "
+        f"{pasted([str(session.server)])}",
+    )
+
+
+def _text(said: Mapping[str, Any], name: str) -> str:
+    found = said.get(name)
+    return found if isinstance(found, str) else ""
+
+
+def _number(said: Mapping[str, Any], name: str) -> int:
+    found = said.get(name)
+    return found if isinstance(found, int) else 0

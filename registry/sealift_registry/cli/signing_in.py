@@ -1,0 +1,201 @@
+"""`sealift login`, `logout` and `whoami`: who somebody is to a hub's server.
+
+A session opens what its person may look at and hand in. It signs nothing: that takes their key,
+which stays at their desk.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sealift_registry.cli import remote
+from sealift_registry.cli.group import sealift
+from sealift_registry.cli.session import Session, command
+from sealift_signing.drawing import pasted, word
+from sealift_signing.errors import RefusedError, UsageError
+from sealift_signing.printing import printed
+
+if TYPE_CHECKING:
+    from sealift_registry.client.address import ServerAddress
+    from sealift_registry.client.asking import Tls
+    from sealift_registry.client.sessions import OpenSession, Sessions
+
+
+@command(
+    sealift, "login", example="sealift login anna --server https://hub.example", at_server=True
+)
+@click.argument("account", metavar="ACCOUNT")
+@click.option(
+    "--password-file", metavar="FILE", help="Read the password from FILE's first line, for scripts."
+)
+@click.option("--code", metavar="DIGITS", help="The one-time code, where nobody can be asked.")
+@click.option(
+    "--authorities",
+    metavar="FILE",
+    help="Believe the server by these certificates (PEM), beside the system's.",
+)
+@click.option(
+    "--certificate", metavar="FILE", help="This desk's own certificate (PEM), if one is asked for."
+)
+@click.option("--certificate-key", metavar="FILE", help="The key of that certificate (PEM).")
+def login(
+    session: Session,
+    *,
+    account: str,
+    password_file: str | None,
+    code: str | None,
+    authorities: str | None,
+    certificate: str | None,
+    certificate_key: str | None,
+) -> None:
+    """Sign in at a hub's server, with a password and a one-time code.
+
+    Other commands then do with --server what they do with --home at the hub. The session is kept in
+    a file of yours alone, with how the server is believed, until `sealift logout` or its end.
+    """
+    from sealift_registry.client.asking import Tls
+    from sealift_registry.client.hub import RemoteHub
+    from sealift_registry.client.sessions import OpenSession
+
+    server, kept = _server(session), _sessions(session)
+    tls = Tls(*map(_absolute, (authorities, certificate, certificate_key)))
+    if tls == Tls():
+        tls = _tls_before(kept, server)
+    tls.context()  # before a password is typed
+    password = _password(session, password_file)
+    asked = code or _hidden(session, "One-time code", "--code DIGITS")
+    hub = RemoteHub(server, tls, told=session.terminal.note)
+    try:
+        opened = hub.sign_in(account, password, asked)
+    finally:
+        hub.close()
+    kept.keep(
+        OpenSession(
+            str(server),
+            opened.secret,
+            opened.account,
+            opened.name,
+            opened.ends,
+            tls.authorities,
+            tls.certificate,
+            tls.key,
+        )
+    )
+    lines = [
+        f"You are signed in at {server} as {word(opened.name)}, until {word(opened.ends)}.",
+        f"  See what you may do there:  sealift whoami --server {pasted([str(server)])}",
+    ]
+    data = {
+        "server": str(server),
+        "account": opened.account,
+        "name": opened.name,
+        "ends": opened.ends,
+    }
+    session.terminal.answer("login", data, lines)
+
+
+@command(sealift, "logout", example="sealift logout --server https://hub.example", at_server=True)
+def logout(session: Session) -> None:
+    """End the session at a hub's server, there and here."""
+    server, kept = _server(session), _sessions(session)
+    was_in = kept.at(server) is not None
+    if was_in:
+        try:
+            session.remote.sign_out()
+        except RefusedError as bad:
+            if bad.code != "signed-out":
+                raise
+        kept.forget(server)
+    line = f"You are signed out at {server}." if was_in else f"Nobody was signed in at {server}."
+    session.terminal.answer("logout", {"server": str(server), "new": was_in}, line)
+
+
+@command(sealift, "whoami", example="sealift whoami --server https://hub.example", at_server=True)
+def whoami(session: Session) -> None:
+    """Say who you are to a hub's server, and what you may do there."""
+    _server(session)
+    remote.show(session, "whoami", "/me")
+
+
+# ---------------------------------------------------------------------- what is asked
+
+
+def _server(session: Session) -> ServerAddress:
+    """The server that is named.
+
+    Raises:
+        UsageError: none is.
+    """
+    if session.server is None:
+        raise UsageError(
+            "server-needed",
+            "This is asked of a hub's server, and none is named.",
+            subject="--server",
+            next_step="Name it with --server URL, or with SEALIFT_SERVER.",
+        )
+    return session.server
+
+
+def _sessions(session: Session) -> Sessions:
+    from sealift_registry.client.sessions import Sessions
+
+    return Sessions.located(session.environment, session.terminal.note)
+
+
+def _tls_before(kept: Sessions, server: ServerAddress) -> Tls:
+    """How the server was believed when somebody last signed in there."""
+    from sealift_registry.client.asking import Tls
+
+    found: OpenSession | None = kept.at(server)
+    return Tls() if found is None else found.tls
+
+
+def _absolute(file: str | None) -> str:
+    """A file by its whole path: later commands are run elsewhere."""
+    return str(Path(file).absolute()) if file else ""
+
+
+def _password(session: Session, file: str | None) -> str:
+    """The password, from its file or as it is typed.
+
+    Raises:
+        UsageError: nobody can be asked; or the file holds none.
+    """
+    from sealift_registry.cli.cards import read_file
+
+    if file is None:
+        return _hidden(session, "Password", "--password-file FILE")
+    first = read_file(file, "Give a file whose first line is the password.").partition(b"\n")[0]
+    try:
+        found = first.decode().removesuffix("\r")
+    except UnicodeDecodeError:
+        found = ""
+    if not found:
+        raise UsageError(
+            "no-password",
+            f"The first line of {word(file)} is no password.",
+            subject=file,
+            next_step="Write the password on its first line, in UTF-8.",
+        )
+    return found
+
+
+def _hidden(session: Session, what: str, option: str) -> str:
+    """Something secret, as it is typed.
+
+    Raises:
+        UsageError: nobody can be asked.
+    """
+    if not session.terminal.interactive:
+        raise UsageError(
+            "nobody-to-ask",
+            f"{what}: nobody can be asked here.",
+            subject=option.split(maxsplit=1)[0],
+            next_step=f"Run this on a terminal, or give {option}.",
+        )
+    answer: str = click.prompt(printed(what, sys.stderr), hide_input=True, err=True)
+    return answer
