@@ -170,10 +170,10 @@ class Session:
         """
         from sealift_signing.keys import key_path, open_signer
 
-        hub = self.app.hub
         if given:
             passphrases = self.passphrases()
             return [open_signer(uri, passphrases) for uri in given]
+        hub = self.app.hub
         default = hub.home.settings.keys.default
         if not default:
             raise UsageError(
