@@ -66,6 +66,9 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "It is about files on the disk of a server, before they are taken in.": ("g2_170_uploads",),
         "It is about the process that serves a hub in its home.": ("g2_56_server_process",),
         "It asks a server of a test's own, and no hub.": ("g2_115_a_desks_client",),
+        "It is about what a desk makes of a server's answers.": (
+            *("g2_123_reading_at_desks", "g2_130_signing_at_desks"),
+        ),
         "It is about settings.toml, and one hub that shows it.": ("g2_256_named_places",),
         "It asks no hub: models, conversions, proofs and comparisons.": (
             *("conversion_hardware", "converted_names", "far_from_zero", "frameworks"),
