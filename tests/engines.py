@@ -45,6 +45,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         "g2_210_sessions_served",
         *("g2_217_own_things_served", "g2_223_administering_served"),
         "g2_250_signed_documents",
+        "g2_202_tour",
         *("g2_26_account_command", "g2_185_tokens_served", "g2_190_writing"),
     ),
     "journey": ("random_journeys", "thin_journey", "tutorial"),
@@ -70,6 +71,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             *("g2_123_reading_at_desks", "g2_130_signing_at_desks"),
         ),
         "It is about settings.toml, and one hub that shows it.": ("g2_256_named_places",),
+        "It asks at random, and what it asks is the same on both.": ("g2_200_described",),
         "It asks no hub: models, conversions, proofs and comparisons.": (
             *("conversion_hardware", "converted_names", "far_from_zero", "frameworks"),
             *("honoured_as_parts", "honoured_drawn", "honoured_forests", "honoured_sklearn"),

@@ -100,6 +100,7 @@ def _complete(operation: Schema, said: Mapping[str, Any]) -> None:
         _as_text(operation, answers)
     if said.get("tagged"):
         _as_tagged(operation, answers)
+    answers.get("204", {}).pop("content", None)
     answers.pop("400", None)  # Litestar's own, in a shape that is never answered
     for one in operation.get("parameters", ()):
         one["schema"] = _not_null(one["schema"])

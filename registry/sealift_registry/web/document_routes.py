@@ -41,7 +41,11 @@ def _signed(action: str, where: guarding.Finds | None = None) -> dict[str, Any]:
     return {
         "opt": guarding.allowed(action, where) | said,
         "sync_to_thread": True,
-        "responses": {200: ResponseSpec(bytes, generate_examples=False, description=words)},
+        "responses": {
+            200: ResponseSpec(
+                dict[str, Any], generate_examples=False, description=words, media_type=ENVELOPE
+            )
+        },
         "media_type": ENVELOPE,
     }
 

@@ -28,26 +28,35 @@ if TYPE_CHECKING:
 
 API = "/api/v1"
 FORM = f"{API}/versions/{{team:str}}/{{model:str}}/{{number:str}}/{{form:str}}"
-SENT = {
-    200: ResponseSpec(bytes, generate_examples=False, description="All of it."),
-    206: ResponseSpec(bytes, generate_examples=False, description="The part that was asked for."),
-    304: ResponseSpec(None, generate_examples=False, description="Whoever asks has it."),
-    416: ResponseSpec(None, generate_examples=False, description="It is not so long."),
-}
+BLOB = "application/octet-stream"
 
 
-def _declared() -> dict[str, Any]:
+def _sent(kind: str) -> dict[int, ResponseSpec]:
+    """What is answered, of this media type."""
+    words = {200: "All of it.", 206: "The part that was asked for."}
+    whole: Any = dict[str, Any] if kind == MANIFEST else bytes
+    ends = {304: "Whoever asks has it.", 416: "It is not so long."}
+    return {
+        status: ResponseSpec(whole, generate_examples=False, description=said, media_type=kind)
+        for status, said in words.items()
+    } | {
+        status: ResponseSpec(None, generate_examples=False, description=said)
+        for status, said in ends.items()
+    }
+
+
+def _declared(kind: str) -> dict[str, Any]:
     return {
         "http_method": ["GET", "HEAD"],
         "opt": guarding.allowed("blob.read") | {"problems": (400, 404, 409, 412)},
         "sync_to_thread": True,
-        "responses": SENT,
+        "responses": _sent(kind),
         "tags": ["models"],
-        "media_type": "application/octet-stream",
+        "media_type": kind,
     }
 
 
-@route(f"{FORM}/manifest", **_declared())
+@route(f"{FORM}/manifest", **_declared(MANIFEST))
 def fetch_manifest(request: Request[Any, Any, State]) -> ASGIApp:
     """Fetch the OCI manifest of a form of a version."""
     served, digest = _served(request), _digest(request)
@@ -55,7 +64,7 @@ def fetch_manifest(request: Request[Any, Any, State]) -> ASGIApp:
     return SentBlob(store, digest, store.size(digest), _conditions(request), MANIFEST)
 
 
-@route(f"{FORM}/blobs/{{sha256:str}}", **_declared())
+@route(f"{FORM}/blobs/{{sha256:str}}", **_declared(BLOB))
 def fetch_blob(request: Request[Any, Any, State]) -> ASGIApp:
     """Fetch a blob that the manifest of a form names, whole or in part (`Range`)."""
     served, digest = _served(request), _digest(request)

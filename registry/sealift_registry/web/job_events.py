@@ -29,6 +29,7 @@ from sealift_signing.errors import SealiftError
 if TYPE_CHECKING:
     from sealift_registry.web.api import Served
 
+EVENTS = "text/event-stream"
 PAUSE = 1.0
 """Seconds between two looks."""
 BEAT = 15.0
@@ -147,13 +148,25 @@ def _but_time(found: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name != "seconds"}
 
 
+class JobEvent(msgspec.Struct):
+    """One event; its data is all about the job, as JSON."""
+
+    id: str
+    event: str
+    data: str
+
+
 @get(
     f"{API}/jobs/{{job:str}}/events",
     tags=["jobs"],
-    media_type="text/event-stream",
+    media_type=EVENTS,
     opt=guarding.allowed("job.read", places.of_job) | {"problems": (404, 409)},
     sync_to_thread=True,
-    responses={200: ResponseSpec(str, generate_examples=False, description="As it changes.")},
+    responses={
+        200: ResponseSpec(
+            JobEvent, generate_examples=False, description="As it changes.", media_type=EVENTS
+        )
+    },
 )
 def follow_job(request: Request[Any, Any, State]) -> ASGIApp:
     """Tell how a job stands, as it changes, until it has ended (server-sent events)."""

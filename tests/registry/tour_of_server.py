@@ -1,0 +1,259 @@
+"""A tour of the server: one request of each operation that succeeds, and who may make it.
+
+A new operation is added here, or tests of the whole fail: so there is none that nobody may use, and
+none that nobody tried to use without the right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from httpx import Response
+from litestar.testing import TestClient
+
+from sealift_registry.access import accounts, tokens
+from sealift_registry.access.calling import ROLES, Grant
+from sealift_registry.access.gatekeeper import Gatekeeper
+from sealift_registry.jobs.job import Job
+from sealift_signing.acts.material import Ask
+from tests.registry.accounts_fixture import signed_in
+from tests.registry.desks_of_server import API, Desk, bound
+from tests.registry.hub_fixture import APPROVERS, MODEL, REQUESTER, SITE, TEAM, Acme
+from tests.registry.served_hub import served
+from tests.registry.test_delivery import carried, received
+from tests.registry.test_g3_80_jobs_seen import asked
+from tests.site_on_paper import SiteOnPaper
+
+V = f"/versions/{MODEL}/1"
+CARRIED = f"{SITE}-000001"
+RENEWAL = Ask("renew", (f"team.{TEAM}",))
+PAYLOAD = b"not a model, and long enough to be sent"
+NARROW, NARROWER = "narrow", "narrower"
+"""Tokens that are for reading one's own account alone, and for something else alone."""
+
+
+@dataclass
+class World:
+    """A hub that is served, with something of everything, and whoever may ask it."""
+
+    acme: Acme
+    client: TestClient[Any]
+    desks: dict[str, Desk]
+    jobs: dict[str, Job]
+    made: int = 0
+
+    def upload(self) -> dict[str, Any]:
+        """The declaration of a file that nobody declared before."""
+        self.made += 1
+        data = PAYLOAD + str(self.made).encode()
+        digest = sha256(data).hexdigest()
+        return {"kind": "onnx", "name": "a.onnx", "size": len(data), "sha256": digest}
+
+    def begun(self, desk: Desk) -> str:
+        """The address of an upload that somebody has begun; of nobody's, where they may not."""
+        answer = desk.post(f"/teams/{TEAM}/uploads", json.dumps(self.upload()).encode())
+        name = answer.json()["upload"] if answer.status_code == 201 else "0" * 32
+        return f"/teams/{TEAM}/uploads/{name}"
+
+
+Send = Callable[[World, Desk], Response]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """An operation: how it is asked for, by whom with success, and for whose own thing it is.
+
+    Attributes:
+        by: who succeeds.
+        send: asks for it.
+        own: what is asked about is whoever's that asks, so that nobody is refused for others'.
+    """
+
+    by: str
+    send: Send
+    own: bool = False
+
+
+def reads(path: str, by: str = "viewer") -> Stop:
+    return Stop(by, lambda _, desk: desk.get(path))
+
+
+def heads(path: str, by: str = "viewer") -> Stop:
+    def send(world: World, desk: Desk) -> Response:
+        return world.client.head(f"{API}{path}", headers=desk.headers)
+
+    return Stop(by, send)
+
+
+def plain(path: str, by: str = "viewer") -> Stop:
+    """What is outside of the API."""
+    return Stop(by, lambda world, desk: world.client.get(path, headers=desk.headers))
+
+
+def posts(path: str, by: str, body: Callable[[World], Any] = lambda _: None) -> Stop:
+    def send(world: World, desk: Desk) -> Response:
+        said = body(world)
+        return desk.post(path, b"" if said is None else json.dumps(said).encode())
+
+    return Stop(by, send)
+
+
+def _manifest(world: World) -> dict[str, Any]:
+    found: dict[str, Any] = world.desks["viewer"].get(f"{V}/source/manifest").json()
+    return found
+
+
+def _blob(world: World) -> str:
+    digest: str = _manifest(world)["layers"][0]["digest"]
+    return f"{V}/source/blobs/{digest.removeprefix('sha256:')}"
+
+
+def _upload(method: str) -> Stop:
+    def send(world: World, desk: Desk) -> Response:
+        headers = dict(desk.headers)
+        content = b""
+        if method == "PATCH":
+            headers |= {"content-type": "application/partial-upload", "upload-offset": "0"}
+            content = PAYLOAD[:7]
+        path = world.begun(desk)
+        return world.client.request(method, f"{API}{path}", headers=headers, content=content)
+
+    return Stop("publisher", send)
+
+
+def _submit(world: World, desk: Desk) -> Response:
+    signed = world.desks[APPROVERS[0]].signed(Ask("object", ("P-000001",), WHY))
+    return desk.hands_in(signed)
+
+
+WHY = {"reason": ("It fails at night.",)}
+
+
+def _log_size(world: World) -> int:
+    size: int = world.desks["viewer"].get("/log/checkpoint").json()["size"]
+    return size
+
+
+def _proof(path: str) -> Stop:
+    return Stop("viewer", lambda world, desk: desk.get(f"{path}&size={_log_size(world)}"))
+
+
+def _first(path: str, *names: str) -> Callable[[World], str]:
+    def found(world: World) -> str:
+        at: Any = world.desks["viewer"].get(path).json()
+        for name in names:
+            at = at[int(name)] if isinstance(at, list) else at[name]
+        return str(at)
+
+    return found
+
+
+def _document(path: str, digest: Callable[[World], str], by: str = "viewer") -> Stop:
+    return Stop(by, lambda world, desk: desk.get(path.format(digest(world))))
+
+
+TOUR: Mapping[str, Stop] = {
+    "live": plain("/health/live"),
+    "ready": plain("/health/ready"),
+    "openapi": plain("/api/v1/openapi.json"),
+    "page": plain("/docs"),
+    "style": plain("/docs/style.css"),
+    "metrics": plain("/metrics", "operator"),
+    "fetch_manifest": reads(f"{V}/source/manifest"),
+    "fetch_manifest_head": heads(f"{V}/source/manifest"),
+    "fetch_blob": Stop("viewer", lambda world, desk: desk.get(_blob(world))),
+    "fetch_blob_head": Stop(
+        "viewer", lambda world, desk: world.client.head(API + _blob(world), headers=desk.headers)
+    ),
+    "list_teams": reads("/teams"),
+    "list_versions": reads("/versions"),
+    "show_version": reads(V),
+    "list_promotions": reads("/promotions"),
+    "show_promotion": reads("/promotions/P-000001"),
+    "list_sites": reads("/sites"),
+    "show_site": reads(f"/sites/{SITE}"),
+    "list_transfers": reads("/transfers"),
+    "show_transfer": reads(f"/transfers/{CARRIED}"),
+    "list_people": reads("/people"),
+    "show_person": reads(f"/people/{REQUESTER}"),
+    "list_roles": reads("/roles"),
+    "list_hardware_targets": reads("/hardware-targets"),
+    "show_policy": reads("/policy"),
+    "show_settings": reads("/settings", "auditor"),
+    "show_next": reads("/next"),
+    "list_jobs": Stop("operator", lambda _, desk: desk.get("/jobs"), own=True),
+    "show_job": Stop("operator", lambda world, desk: desk.get(f"/jobs/{world.jobs['over'].id}")),
+    "cancel_job": Stop(
+        "operator", lambda world, desk: desk.post(f"/jobs/{world.jobs['over'].id}/cancel")
+    ),
+    "retry_job": Stop(
+        "operator", lambda world, desk: desk.post(f"/jobs/{world.jobs['over'].id}/retry")
+    ),
+    "follow_job": Stop(
+        "operator", lambda world, desk: desk.get(f"/jobs/{world.jobs['over'].id}/events")
+    ),
+    "list_entries": reads("/log/entries", "auditor"),
+    "show_checkpoint": reads("/log/checkpoint"),
+    "prove_inclusion": _proof("/log/inclusion?entry=0"),
+    "prove_consistency": _proof("/log/consistency?old=1"),
+    "list_uploads": reads(f"/teams/{TEAM}/uploads", "publisher"),
+    "begin_upload": posts(f"/teams/{TEAM}/uploads", "publisher", World.upload),
+    "show_upload": _upload("GET"),
+    "show_upload_head": _upload("HEAD"),
+    "add_to_upload": _upload("PATCH"),
+    "remove_upload": _upload("DELETE"),
+    "show_me": Stop("viewer", lambda _, desk: desk.get("/me"), own=True),
+    "list_models": reads("/models"),
+    "list_evidence": reads(f"{V}/evidence"),
+    "fetch_evidence": _document(
+        f"{V}/evidence/{{}}", _first(f"{V}/evidence", "evidence", "0", "sha256")
+    ),
+    "fetch_promotion_document": _document(
+        "/promotions/P-000001/documents/{}", _first("/promotions/P-000001", "request")
+    ),
+    "fetch_transfer": reads(f"/transfers/{CARRIED}/document"),
+    "list_receipts": reads("/receipts"),
+    "fetch_receipt": _document(
+        f"/sites/{SITE}/receipts/{{}}", _first(f"/transfers/{CARRIED}", "receipt")
+    ),
+    "make_draft": Stop(APPROVERS[0], lambda _, desk: desk.asks(RENEWAL)),
+    "submit_signed": Stop(REQUESTER, _submit),
+    "sign_out": Stop(
+        "viewer",
+        lambda world, desk: world.client.delete(f"{API}/session", headers=desk.headers),
+        own=True,
+    ),
+}
+"""One request of each operation, by its name."""
+APART = {"sign_in": "tests of sessions have the password and the code"}
+"""Operations that are toured elsewhere."""
+
+
+@contextmanager
+def touring(acme: Acme, plant: SiteOnPaper) -> Iterator[World]:
+    """A hub of which everything can be asked, and a desk for everybody."""
+    hub = acme.app.hub
+    carried(acme, plant)
+    received(acme, acme.returned(plant))
+    jobs = {"over": asked(hub), "waits": asked(hub)}
+    accounts.invite(hub, "ci", "service", [Grant("publisher", TEAM)], "root")
+    accounts.invite(hub, "stranger", "person", [], "root")
+    with served(acme, Gatekeeper(hub)) as client:
+        world = World(acme, client, {}, jobs)
+
+        def has(name: str, secret: str) -> None:
+            world.desks[name] = Desk(client, acme, name, secret)
+
+        for role in ROLES:
+            has(role, signed_in(acme, f"a-{role}", Grant(role)).secret)
+        for person in (REQUESTER, APPROVERS[0]):
+            has(person, bound(acme, person))
+        has("stranger", signed_in(acme, "stranger").secret)
+        for name, scope in ((NARROW, "me.read"), (NARROWER, "hardware-target.read")):
+            has(name, tokens.make(hub, "ci", [scope], name, "root").secret)
+        yield world
