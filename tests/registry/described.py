@@ -50,6 +50,7 @@ class Sweep:
         known: names of what is there, by the parameter that takes them.
         number: it is always the same sweep by the same number.
         asked: how many requests there were, by operation, caller and status.
+        wrong: of each kind of wrong answer the first.
     """
 
     client: TestClient[Any]
@@ -57,7 +58,7 @@ class Sweep:
     known: Mapping[str, Sequence[str]]
     number: int = 0
     asked: Counter[tuple[str, str, int]] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
+    wrong: dict[str, str] = field(default_factory=dict)
 
     def operations(self) -> list[APIOperation[Any, Any, Any, Any]]:
         """All that the server describes; last what ends a session, after which nobody asks."""
@@ -116,7 +117,13 @@ class Sweep:
             case.validate_response(answer, checks=CHECKS)
         except FailureGroup as bad:
             told = "; ".join(str(one) for one in bad.exceptions)
-            self.wrong.append(f"{caller}: {case.as_curl_command()}\n{told}\n{answer.text[:500]}")
+            kind = f"{case.operation.label} {answer.status_code} {told.splitlines()[0]}"
+            said = f"{caller}: {case.as_curl_command()}\n{told}\n{answer.text[:500]}"
+            self.wrong.setdefault(kind, said)
+
+    def told(self) -> str:
+        """What was wrong: each kind, and the first of some."""
+        return "\n".join([*self.wrong, "", *[*self.wrong.values()][:9]])
 
     def total(self) -> int:
         """Requests that were answered, those aside that were too many."""

@@ -47,12 +47,13 @@ def bound(acme: Acme, person: str, *grants: Grant, account: str = "") -> str:
 
 @dataclass
 class Desk:
-    """One person's."""
+    """One person's; `account` is what they are signed in with, where that is called otherwise."""
 
     client: TestClient[Any]
     acme: Acme
     person: str
     secret: str
+    account: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -72,6 +73,14 @@ class Desk:
         said = {"idempotency-key": str(uuid.uuid4()) if key is None else key}
         said |= {"content-type": kind, **self.headers, **(headers or {})}
         return self.client.post(f"{API}{path}", content=body, headers=said)
+
+    def delete(self, path: str, headers: Mapping[str, str] | None = None) -> Response:
+        said = {"idempotency-key": str(uuid.uuid4()), **self.headers, **(headers or {})}
+        return self.client.delete(f"{API}{path}", headers=said)
+
+    def matching(self, path: str) -> dict[str, str]:
+        """What to send with a change of what stands there."""
+        return {"if-match": self.get(path).headers.get("etag", '"none"')}
 
     def asks(self, ask: Ask, key: str | None = None, **more: Any) -> Response:  # noqa: ANN401 - JSON
         """Have an act drafted."""

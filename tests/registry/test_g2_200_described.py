@@ -65,7 +65,7 @@ def test_g2_200_a_sample_of_requests_is_answered_as_described(
         operations = sweep.operations()
         for operation in operations:
             sweep.run(operation, 20)
-    assert not sweep.wrong, "\n\n".join(sweep.wrong[:9])
+    assert not sweep.wrong, sweep.told()
     assert sweep.total() > 500
     done = {name for name, _, status in sweep.asked if status in range(200, 300)}
     assert len(done) > len(operations) / 2, "what is there is found"
@@ -79,5 +79,5 @@ def test_g2_200_twenty_thousand_requests_are_answered_as_described(
         operations = sweep.operations()
         for operation in operations:
             sweep.run(operation, REQUESTS * 6 // 5 // len(operations))
-    assert not sweep.wrong, "\n\n".join(sweep.wrong[:9])
+    assert not sweep.wrong, sweep.told()
     assert sweep.total() >= REQUESTS

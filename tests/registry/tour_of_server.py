@@ -7,8 +7,9 @@ none that nobody tried to use without the right.
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -20,11 +21,15 @@ from sealift_registry.access import accounts, tokens
 from sealift_registry.access.calling import ROLES, Grant
 from sealift_registry.access.gatekeeper import Gatekeeper
 from sealift_registry.jobs.job import Job
+from sealift_signing import drafts
 from sealift_signing.acts.material import Ask
+from sealift_signing.errors import NotFoundError
+from tests.registry.access_served import person
 from tests.registry.accounts_fixture import signed_in
 from tests.registry.desks_of_server import API, Desk, bound
-from tests.registry.hub_fixture import APPROVERS, MODEL, REQUESTER, SITE, TEAM, Acme
+from tests.registry.hub_fixture import APPROVERS, MODEL, REQUESTER, SITE, STEWARDS, TEAM, Acme
 from tests.registry.served_hub import served
+from tests.registry.signing_people import sign
 from tests.registry.test_delivery import carried, received
 from tests.registry.test_g3_80_jobs_seen import asked
 from tests.site_on_paper import SiteOnPaper
@@ -157,6 +162,68 @@ def _document(path: str, digest: Callable[[World], str], by: str = "viewer") -> 
     return Stop(by, lambda world, desk: desk.get(path.format(digest(world))))
 
 
+def _json(said: Any) -> bytes:  # noqa: ANN401 - JSON
+    return json.dumps(said).encode()
+
+
+def _own_session(world: World, desk: Desk) -> Response:
+    """Another one of the same account."""
+    name = signed_in(world.acme, desk.account).session.id if desk.person in ROLES else "session-0"
+    return desk.delete(f"/sessions/{name}")
+
+
+def _own_token(world: World, desk: Desk) -> Response:
+    made = desk.post("/tokens", _json({"scopes": ["me.read"]}))
+    return desk.delete(f"/tokens/{made.json().get('token', 'token-0')}")
+
+
+def _bind(world: World, desk: Desk) -> Response:
+    """Somebody who is nobody's yet proves a key; others are told that theirs binds nothing."""
+    answer = desk.post("/me/binding/draft")
+    if answer.status_code != 200:
+        return desk.post("/me/binding", b"{}", "application/octet-stream")
+    draft = drafts.read(b64decode(answer.json()["draft"]))
+    keys = [world.acme.signer(STEWARDS[0])]
+    signed = sign(draft, Ask(draft.act, draft.object), keys, world.acme.app.hub.now())
+    return desk.post("/me/binding", drafts.write(signed), "application/octet-stream")
+
+
+def _administers(path: str, body: Callable[[World], Any] = lambda _: None) -> Stop:
+    """What changes the account of somebody, as it was read."""
+
+    def send(world: World, desk: Desk) -> Response:
+        said, there = body(world), desk.matching("/accounts/somebody")
+        return desk.post(f"/accounts/somebody{path}", _json(said) if said else b"", headers=there)
+
+    return Stop("administrator", send)
+
+
+def _revokes(world: World, desk: Desk) -> Response:
+    there = desk.matching("/accounts/somebody")
+    return desk.delete("/accounts/somebody/grants/viewer", headers=there)
+
+
+def _ends(kind: str) -> Stop:
+    def send(world: World, desk: Desk) -> Response:
+        if kind == "sessions":
+            name = signed_in(world.acme, "a-viewer").session.id
+            return desk.delete(f"/accounts/a-viewer/sessions/{name}")
+        hub = world.acme.app.hub
+        token = tokens.make(hub, "ci", ["me.read"], "another", "root")
+        try:
+            return desk.delete(f"/accounts/ci/tokens/{token.token.id}")
+        finally:
+            with suppress(NotFoundError):
+                tokens.revoke(hub, token.token.account, token.token.id, "root")
+
+    return Stop("administrator", send)
+
+
+def _new_account(world: World) -> dict[str, Any]:
+    world.made += 1
+    return {"account": f"new-{world.made}", "grants": ["viewer"]}
+
+
 TOUR: Mapping[str, Stop] = {
     "live": plain("/health/live"),
     "ready": plain("/health/ready"),
@@ -221,6 +288,24 @@ TOUR: Mapping[str, Stop] = {
     "fetch_receipt": _document(
         f"/sites/{SITE}/receipts/{{}}", _first(f"/transfers/{CARRIED}", "receipt")
     ),
+    "list_own_sessions": Stop("viewer", lambda _, desk: desk.get("/sessions"), own=True),
+    "end_own_session": Stop("viewer", _own_session, own=True),
+    "list_own_tokens": Stop("viewer", lambda _, desk: desk.get("/tokens"), own=True),
+    "make_own_token": Stop(
+        "viewer", lambda _, desk: desk.post("/tokens", _json({"scopes": ["me.read"]})), own=True
+    ),
+    "revoke_own_token": Stop("viewer", _own_token, own=True),
+    "draft_binding": Stop("viewer", lambda _, desk: desk.post("/me/binding/draft"), own=True),
+    "bind_account": Stop("viewer", _bind, own=True),
+    "list_accounts": reads("/accounts", "administrator"),
+    "show_account": reads("/accounts/somebody", "administrator"),
+    "invite_account": posts("/accounts", "administrator", _new_account),
+    "recover_account": _administers("/recover", lambda _: {"hours": 1}),
+    "grant_right": _administers("/grants", lambda _: {"grant": "viewer"}),
+    "revoke_right": Stop("administrator", _revokes),
+    "disable_account": _administers("/disable"),
+    "end_session": _ends("sessions"),
+    "revoke_token": _ends("tokens"),
     "make_draft": Stop(APPROVERS[0], lambda _, desk: desk.asks(RENEWAL)),
     "submit_signed": Stop(REQUESTER, _submit),
     "sign_out": Stop(
@@ -230,7 +315,10 @@ TOUR: Mapping[str, Stop] = {
     ),
 }
 """One request of each operation, by its name."""
-APART = {"sign_in": "tests of sessions have the password and the code"}
+APART = dict.fromkeys(
+    ("sign_in", "give_seed", "take_invitation", "change_password"),
+    "g2_210 and g2_217 have the invitations, passwords and codes that these take",
+)
 """Operations that are toured elsewhere."""
 
 
@@ -242,7 +330,7 @@ def touring(acme: Acme, plant: SiteOnPaper) -> Iterator[World]:
     received(acme, acme.returned(plant))
     jobs = {"over": asked(hub), "waits": asked(hub)}
     accounts.invite(hub, "ci", "service", [Grant("publisher", TEAM)], "root")
-    accounts.invite(hub, "stranger", "person", [], "root")
+    accounts.invite(hub, "somebody", "person", [], "root")
     with served(acme, Gatekeeper(hub)) as client:
         world = World(acme, client, {}, jobs)
 
@@ -250,9 +338,12 @@ def touring(acme: Acme, plant: SiteOnPaper) -> Iterator[World]:
             world.desks[name] = Desk(client, acme, name, secret)
 
         for role in ROLES:
-            has(role, signed_in(acme, f"a-{role}", Grant(role)).secret)
-        for person in (REQUESTER, APPROVERS[0]):
-            has(person, bound(acme, person))
+            person(acme, f"a-{role}", Grant(role))
+            has(role, signed_in(acme, f"a-{role}").secret)
+            world.desks[role].account = f"a-{role}"
+        for one in (REQUESTER, APPROVERS[0]):
+            has(one, bound(acme, one))
+        person(acme, "stranger")
         has("stranger", signed_in(acme, "stranger").secret)
         for name, scope in ((NARROW, "me.read"), (NARROWER, "hardware-target.read")):
             has(name, tokens.make(hub, "ci", [scope], name, "root").secret)

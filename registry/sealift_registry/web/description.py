@@ -34,7 +34,12 @@ KEY_WORDS = (
 )
 ALWAYS = {500: "A fault of the server's.", 503: "The hub cannot be read or written now."}
 """Of every route."""
-SIGNED_IN = {401: "Nobody is signed in.", 403: "They may not.", 429: "They ask too much."}
+SIGNED_IN = {
+    400: "What was asked cannot be meant.",
+    401: "Nobody is signed in.",
+    403: "They may not.",
+    429: "They ask too much.",
+}
 """Of each that is not open to all."""
 
 
@@ -92,6 +97,8 @@ def _complete(operation: Schema, said: Mapping[str, Any]) -> None:
         operation["security"] = [{"bearer": []}, {"cookie": []}]
         operation["x-sealift-action"] = said[guarding.ACTION]
         statuses |= SIGNED_IN
+    if any(one["in"] == "path" for one in operation.get("parameters", ())):
+        statuses[404] = PROBLEMS[404]
     for status in said.get("problems", ()):
         statuses[status] = PROBLEMS[status]
     _asked_with(operation, said)
