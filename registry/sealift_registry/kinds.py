@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sealift_registry.catalog.reference import ModelRef, VersionRef
+from sealift_registry.intake import named_sources
 from sealift_registry.intake.dvc_source import DvcSource
 from sealift_registry.intake.incoming_folder import check_name
 from sealift_registry.intake.ingest import check_team
 from sealift_registry.intake.later import check_there, dvc_later, mlflow_later
 from sealift_registry.intake.mlflow_source import MlflowSource
+from sealift_registry.intake.named_sources import NamedReference
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.jobs import plain
 from sealift_registry.jobs.job import HUB, ORDINARY
 from sealift_registry.jobs.records import Wanted, said_before
 from sealift_registry.jobs.steps import Made, Steps
+from sealift_registry.storage.home import Settings, environment
 from sealift_registry.storage.host import Host, this_host
 from sealift_registry.trust.signed_log import Data
 from sealift_signing import locks, shape
@@ -156,6 +159,7 @@ class IngestArguments:
         mlflow: where it is, if it is there.
         dvc: as above.
         onnx: the path of a file or folder, as above.
+        named: in a source that settings.toml names, as above.
     """
 
     model: Sentence
@@ -163,29 +167,36 @@ class IngestArguments:
     mlflow: MlflowSource | None = None
     dvc: DvcSource | None = None
     onnx: str | None = None
+    named: NamedReference | None = None
 
-    @property
-    def source(self) -> Source:
+    def source(self, settings: Settings) -> Source:
         """Where it comes from.
 
         Raises:
             MalformedError: it does not name one place.
+            SealiftError: as `named_sources.source`.
         """
+        named = None
+        if self.named is not None:
+            team = ModelRef.parse(self.model).team
+            named = named_sources.source(settings.sources, team, self.named, environment())
         onnx = None if self.onnx is None else OnnxSource(Path(self.onnx))
-        named = [one for one in (self.mlflow, self.dvc, onnx) if one is not None]
-        if len(named) != 1:
+        every: tuple[Source | None, ...] = (self.mlflow, self.dvc, onnx, named)
+        found = [one for one in every if one is not None]
+        if len(found) != 1:
             raise MalformedError(
                 "bad-source",
-                f"What is taken in comes from one place, and {len(named)} are named.",
+                f"What is taken in comes from one place, and {len(found)} are named.",
                 subject=self.model,
             )
-        return named[0]
+        return found[0]
 
 
 def _ingest(app: App, asked: IngestArguments, actor: str, steps: Steps) -> Made:
     given = None if asked.goldens is None else Path(asked.goldens)
     model = ModelRef.parse(asked.model)
-    return _ingested(app.intake.ingest(asked.source, model, actor, given, steps))
+    source = asked.source(app.hub.home.settings)
+    return _ingested(app.intake.ingest(source, model, actor, given, steps))
 
 
 def _ingested(done: Ingested) -> Made:
@@ -220,7 +231,7 @@ def ingest_wanted(app: App, asked: IngestArguments, priority: int = ORDINARY) ->
     model = ModelRef.parse(asked.model)
     with app.hub.reading() as connection:
         check_team(connection, model)
-    asked, here = _spelled_out(asked)
+    asked, here = _spelled_out(asked, app.hub.home.settings)
     return Wanted(
         kind=INGEST.name,
         arguments=shape.to_json(asked),
@@ -231,7 +242,7 @@ def ingest_wanted(app: App, asked: IngestArguments, priority: int = ORDINARY) ->
     )
 
 
-def _spelled_out(asked: IngestArguments) -> tuple[IngestArguments, bool]:
+def _spelled_out(asked: IngestArguments, settings: Settings) -> tuple[IngestArguments, bool]:
     """The same, for another process; and whether only this host has all of it."""
     here = False
     if asked.mlflow is not None:
@@ -240,6 +251,8 @@ def _spelled_out(asked: IngestArguments) -> tuple[IngestArguments, bool]:
     if asked.dvc is not None:
         dvc, here = dvc_later(asked.dvc)
         asked = replace(asked, dvc=dvc)
+    if asked.named is not None:
+        here = named_sources.check(settings.sources, ModelRef.parse(asked.model).team, asked.named)
     if asked.onnx is not None:
         asked, here = replace(asked, onnx=_absolute(asked.onnx)), True
         if Path(str(asked.onnx)).is_file():

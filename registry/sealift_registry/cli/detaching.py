@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from sealift_registry.cli.session import F, Session, user
-from sealift_signing.drawing import word
 from sealift_signing.errors import UsageError
 
 if TYPE_CHECKING:
-    from sealift_registry.jobs.job import Job
     from sealift_registry.jobs.records import Wanted
 
 ORDINARY = 5
@@ -48,45 +46,12 @@ def detach_options(function: F) -> F:
 
 def ask(session: Session, wanted: Sequence[Wanted]) -> None:
     """Ask for jobs; say how to watch them, and how to have them done where nobody does."""
-    from sealift_registry.jobs import records
+    from sealift_registry.jobs.asking_once import ask_once
     from sealift_registry.jobs.dbos_watching import watched
+    from sealift_registry.shown import job_asked
 
     hub = session.app.hub
-    with hub.reading() as connection:
-        there = [records.asked_already(connection, one) for one in wanted]
-    jobs = [
-        found or records.ask(hub, one, user()) for found, one in zip(there, wanted, strict=True)
-    ]
+    jobs = [ask_once(hub, one, user()) for one in wanted]
     seen = watched(hub)
-    lines = [
-        line
-        for one, found in zip(jobs, there, strict=True)
-        for line in _lines(one, taken=bool(seen.takers(one.order)), new=found is None)
-    ]
-    said = [
-        {
-            "job": one.id,
-            "new": found is None,
-            "kind": one.order.kind,
-            "queue": one.order.queue,
-            "priority": one.order.priority,
-            "host": one.order.host_name,
-        }
-        for one, found in zip(jobs, there, strict=True)
-    ]
-    session.terminal.answer("job-asked", {"jobs": said}, lines)
-
-
-def _lines(job: Job, *, taken: bool, new: bool) -> list[str]:
-    from sealift_registry.shown.job import waits_lines
-    from sealift_registry.views.jobs import Waits
-
-    order = job.order
-    where = f", for a worker on {order.host_name} alone" if order.host else ""
-    nobody = waits_lines(job, Waits("host" if order.host else "no-worker"))
-    return [
-        *(() if new else (f"{word(order.asked_by)} asked for the same, and it has not ended:",)),
-        f"{job.id} waits in queue {order.queue}{where}.",
-        *(() if taken else (f"  {one}" for one in nobody)),
-        f"  Watch:  sealift job watch {job.id}",
-    ]
+    told = job_asked.told(jobs, [bool(seen.takers(one.order)) for one, _ in jobs])
+    session.terminal.answer("job-asked", told.data, told.lines)

@@ -52,6 +52,14 @@ class DvcSource:
         Raises:
             UsageError: the path does not stay in the repository, or the artifact is none.
         """
+        return self.fetch_by(WORKER, into, progress)
+
+    def fetch_by(self, worker: Worker, into: Path, progress: Progress) -> SourceRecord:
+        """The same, by a reader that was given what it needs to sign in.
+
+        Raises:
+            UsageError: as `fetch`.
+        """
         repository, shown = _located(self.repository)
         asked = _asked(self)
         open_staging(into)
@@ -61,7 +69,7 @@ class DvcSource:
             "revision": self.revision,
             "into": str(into.absolute()),
         }
-        answer = ask(WORKER, "fetch", request | asked, progress, work=into.parent)
+        answer = ask(worker, "fetch", request | asked, progress, work=into.parent)
         commit, said = answer["commit"], answer["details"].get("artifact")
         alias = self.artifact or self.revision
         name = f"{said['name']} {said['version'] or alias}" if said else self.revision

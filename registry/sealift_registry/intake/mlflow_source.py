@@ -63,11 +63,19 @@ class MlflowSource:
         Raises:
             UsageError: one of the two addresses is not spelled as above.
         """
+        worker = replace(WORKER, given={**WORKER.given, **_password(self.tracking_uri)})
+        return self.fetch_by(worker, into, progress)
+
+    def fetch_by(self, worker: Worker, into: Path, progress: Progress) -> SourceRecord:
+        """The same, by a reader that was given what it needs to sign in.
+
+        Raises:
+            UsageError: as `fetch`.
+        """
         asked = _parse(self.model_uri)
         uri = checked_uri(self.tracking_uri)
         open_staging(into)
         request: Document = {"tracking_uri": uri, "into": str(into.absolute())}
-        worker = replace(WORKER, given={**WORKER.given, **_password(self.tracking_uri)})
         answer = ask(worker, "fetch", request | asked, progress, work=into.parent)
         if "folder" in answer:
             files = copy_tree(Path(answer["folder"]), into, progress)
@@ -93,6 +101,15 @@ def check_asked(model_uri: str) -> None:
         UsageError: it does not.
     """
     _parse(model_uri)
+
+
+def name_of(model_uri: str) -> str:
+    """The name of the registered model at an address.
+
+    Raises:
+        UsageError: it is the address of no model version.
+    """
+    return _parse(model_uri)["name"]
 
 
 def _parse(model_uri: str) -> dict[str, str]:

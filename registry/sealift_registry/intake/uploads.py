@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -43,6 +43,8 @@ ENDINGS = {"onnx": ".onnx", "goldens": ".npz"}
 """What may be sent, and how its name ends. Files of other formats are fetched from their origin by
 the hub itself, until there is a cell in which a stranger's can be opened."""
 DECLARED, DATA, LOCK, WHOLE = "declared.json", "data", "lock", "whole"
+JOB = "job"
+"""The file that says which job takes an upload in: it is kept until that has ended."""
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -145,12 +147,7 @@ class Uploads:
                 found = self._read(self.folder / name)
                 if found.declared.account == account:
                     return found
-        raise NotFoundError(
-            "no-upload",
-            f"You have no upload {word(name)}.",
-            subject=name,
-            next_step=f"Begin one. What nothing is added to for {KEPT.days} days is removed.",
-        )
+        raise missing(name)
 
     def of(self, account: str) -> list[Upload]:
         """All that an account has on its way."""
@@ -206,13 +203,43 @@ class Uploads:
         """Remove an upload, however much of it is here."""
         shutil.rmtree(self.folder / upload.id, ignore_errors=True)
 
-    def sweep(self, now: datetime) -> int:
-        """Remove what nothing was added to for long; how many there were."""
+    def whole(self, id_: str, account: str, team: str, kind: str) -> Upload:
+        """An upload that can be taken in: of this account and kind, for this team, and whole.
+
+        Raises:
+            NotFoundError: there is none of that name that is so.
+            RefusedError: not all of it has come.
+        """
+        found = self.get(id_, account)
+        if (found.declared.team, found.declared.kind) != (team, kind):
+            raise missing(id_)
+        if not found.is_whole:
+            raise RefusedError(
+                "upload-not-whole",
+                f"Of {word(found.declared.name)} {counted(found.offset, 'byte')} are here, of "
+                f"{found.declared.size:,}.",
+                subject=id_,
+                next_step="Send the rest of it first.",
+            )
+        return found
+
+    def keep_for(self, upload: Upload, job: str) -> None:
+        """Keep an upload until a job that takes it in has ended."""
+        durable.write(self.folder / upload.id / JOB, job.encode(), mode=file_access.FILE)
+
+    def sweep(self, now: datetime, is_over: Callable[[str], bool] = lambda _: True) -> int:
+        """Remove what nothing was added to for long, and no job is to take in; how many there were.
+
+        Args:
+            now: by the hub's clock.
+            is_over: whether a job has ended.
+        """
         count = 0
         for folder in self._folders():
             with suppress(OSError):
                 newest = max(one.stat().st_mtime for one in (folder, *folder.rglob("*")))
-                if now.timestamp() - newest > KEPT.total_seconds():
+                is_old = now.timestamp() - newest > KEPT.total_seconds()
+                if is_old and (not (folder / JOB).exists() or is_over(_job_of(folder))):
                     with locks.at_once(folder / LOCK) as ours:
                         if ours:
                             shutil.rmtree(folder, ignore_errors=True)
@@ -302,6 +329,16 @@ class TooLongError(RefusedError):
     """More bytes came than were declared."""
 
 
+def missing(name: str) -> NotFoundError:
+    """The error where whoever asks has no such upload, or none that can be used so."""
+    return NotFoundError(
+        "no-upload",
+        f"You have no upload {word(name)}.",
+        subject=name,
+        next_step=f"Begin one. What nothing is added to for {KEPT.days} days is removed.",
+    )
+
+
 def elsewhere(upload: Upload, offset: int) -> RefusedError:
     """What is said to whoever goes on at another place than where it ended."""
     return RefusedError(
@@ -360,6 +397,10 @@ def _check(given: Declared) -> None:
             next_step="Declare as many bytes as it has.",
         )
     instant(given.made)
+
+
+def _job_of(folder: Path) -> str:
+    return disk.read(folder / JOB).decode(errors="replace")
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -148,6 +148,10 @@ def about(order: JobOrder) -> str:
 
 def _source(order: JobOrder) -> str:
     """Where a model is taken in from, in a few words."""
+    named = order.arguments.get("named")
+    if isinstance(named, Mapping):
+        reference = word(str(named.get("reference")), LONGEST_TOLD)
+        return f"{word(str(named.get('source')), LONGEST_TOLD)} {reference}"
     for kind, member in (("mlflow", "model_uri"), ("dvc", "path"), ("onnx", "")):
         found: object = order.arguments.get(kind)
         if isinstance(found, Mapping):

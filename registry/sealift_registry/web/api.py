@@ -28,6 +28,7 @@ from sealift_registry.web import (
     documenting,
     download_routes,
     guarding,
+    intake_routes,
     job_events,
     job_routes,
     log_routes,
@@ -95,6 +96,7 @@ ROUTES: Sequence[Any] = (
     *own_routes.ROUTES,
     *account_routes.ROUTES,
     *document_routes.ROUTES,
+    *intake_routes.ROUTES,
     *signing_routes.ROUTES,
 )
 """Every route that there is."""

@@ -22,7 +22,11 @@ from litestar.params import JSONBody
 
 from sealift_registry.intake import uploads
 from sealift_registry.intake.uploads import GIB, Adding, TooLongError, Upload, Uploads
+from sealift_registry.jobs import records
+from sealift_registry.jobs.job import parse_job
+from sealift_registry.trust.hub import Hub
 from sealift_registry.web import guarding, refusals, writing
+from sealift_signing.errors import NotFoundError, SealiftError
 
 if TYPE_CHECKING:
     from sealift_registry.web.api import Served
@@ -104,7 +108,8 @@ async def begin_upload(request: Asking, data: JSONBody[Declaration]) -> Response
 def _begin(request: Asking, data: Declaration) -> Response[UploadState]:
     account, team = guarding.caller_of(request).account, request.path_params["team"]
     now = _served(request).app.hub.now()
-    _uploads(request).sweep(now)
+    hub = _served(request).app.hub
+    uploads_of(hub).sweep(now, lambda job: _is_over(hub, job))
     said = uploads.declared(account, team, data.kind, data.name, data.size, data.sha256, now)
     found = _uploads(request).begin(said)
     headers = {**_headers(found), "location": f"{API}/teams/{team}/uploads/{found.id}"}
@@ -209,8 +214,25 @@ def _found(request: Asking) -> Upload:
 
 
 def _uploads(request: Asking) -> Uploads:
-    home = _served(request).app.hub.home
-    return Uploads(home.root / "uploads", home.settings.server.upload_gib * GIB)
+    return uploads_of(_served(request).app.hub)
+
+
+def uploads_of(hub: Hub) -> Uploads:
+    """The uploads of the hub's host."""
+    return Uploads(hub.home.root / "uploads", hub.home.settings.server.upload_gib * GIB)
+
+
+def _is_over(hub: Hub, job: str) -> bool:
+    """Whether a job has ended, or is none; what cannot be said is not over."""
+    try:
+        with hub.reading() as connection:
+            number = parse_job(job)
+            records.job(connection, number)
+            return records.end(connection, number) is not None
+    except NotFoundError:
+        return True
+    except SealiftError:
+        return False
 
 
 def _served(request: Asking) -> Served:
