@@ -35,6 +35,12 @@ SIGNING_IN = frozenset(
     }
 )
 """Of a worker's own environment: with what it would sign in anywhere."""
+FOR_MLFLOW = {
+    "USERNAME": "MLFLOW_TRACKING_USERNAME",
+    "PASSWORD": "MLFLOW_TRACKING_PASSWORD",
+    "TOKEN": "MLFLOW_TRACKING_TOKEN",
+}
+"""Under which names MLflow looks for a credential."""
 _ARTIFACT = re.compile(r"[^@#]+[@#][^@#]+")
 
 
@@ -141,7 +147,7 @@ class _Registry:
 
     def fetch(self, into: Path, progress: Progress) -> SourceRecord:
         """As `Source.fetch`."""
-        given = {f"MLFLOW_TRACKING_{part}": value for part, value in self.credential.items()}
+        given = {FOR_MLFLOW[part]: value for part, value in self.credential.items()}
         return self.at.fetch_by(_alone(mlflow_source.WORKER, given), into, progress)
 
 
