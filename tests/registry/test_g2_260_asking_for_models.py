@@ -258,7 +258,7 @@ def test_g2_262_a_source_of_another_team_is_as_one_that_there_is_not(acme: Acme)
     with publisher(acme) as desk:
         theirs = asks(desk, model="x", source="lab", reference="models:/x/1")
         nobodys = asks(desk, model="x", source="den", reference="models:/x/1")
-    assert (theirs.status_code, theirs.json()["code"]) == (404, "no-source")
+    assert (theirs.status_code, theirs.json()["code"]) == (404, "no-named-source")
     assert theirs.json()["title"].replace("lab", "den") == nobodys.json()["title"]
     assert theirs.json()["next"] == nobodys.json()["next"]
 
@@ -271,7 +271,7 @@ def test_g2_263_whoever_fetches_goes_by_the_settings_of_then(acme: Acme) -> None
     named(acme, lab=SourceSettings("mlflow", "https://lab.example", teams="sound"))
     with pytest.raises(SealiftError) as caught:
         done(acme, job)
-    assert caught.value.code == "no-source"
+    assert caught.value.code == "no-named-source"
 
 
 def test_g2_263_a_credential_is_given_to_its_own_source_alone(

@@ -98,7 +98,7 @@ def _settings(sources: Mapping[str, SourceSettings], team: str, name: str) -> So
     if found is None or not found.is_for(team):
         there = sorted(one for one, said in sources.items() if said.is_for(team))
         raise NotFoundError(
-            "no-source",
+            "no-named-source",
             f"There is no source {word(name)} for models of team {team}.",
             subject=name,
             next_step=f"There are: {', '.join(there)}."
