@@ -29,6 +29,12 @@ def test_the_page_is_the_generated_one(maker: ModuleType) -> None:
     )
 
 
+def test_the_servers_page_is_made_from_the_same(maker: ModuleType) -> None:
+    assert maker.SERVED.read_text() == maker.served(), (
+        "errors.jsonl is out of date: run .venv/bin/python docs/reference/make_errors.py"
+    )
+
+
 def test_every_code_in_the_source_is_on_the_page(maker: ModuleType) -> None:
     """Counted a second way: the first text of every call of an error's class."""
     listed = set(re.findall(r"(?m)^`([^`]+)`$", PAGE.read_text()))

@@ -1,11 +1,14 @@
 """Writes errors.md: every stable error code, with what it says, read from the code by its syntax.
 
+The server has the same beside it, as lines of JSON, for the page to which its problems lead.
+
 Run it after adding or changing an error:  .venv/bin/python docs/reference/make_errors.py
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +24,7 @@ PACKAGES = (
     "registry/sealift_registry",
     "migrations/sealift_migrations",
 )
+SERVED = ROOT / "registry/sealift_registry/web/errors.jsonl"
 EXITS = {1: "refused by a rule", 2: "usage", 3: "not found, or in the wrong state"}
 EXITS |= {4: "could not read, write or log"}
 
@@ -90,6 +94,19 @@ def page() -> str:
         parts.append(f"## Exit code {exit_code}: {EXITS.get(exit_code, 'something unexpected')}\n")
         parts += [_entry(code, places) for code, places in sorted(codes.items())]
     return "\n".join(parts)
+
+
+def served() -> str:
+    """What the server's page is made from: of each code a line."""
+    by_code: dict[str, list[Told]] = defaultdict(list)
+    for told in collect():
+        by_code[told.code].append(told)
+    lines = []
+    for code, places in sorted(by_code.items()):
+        said = dict.fromkeys((one.what, one.next_step) for one in places)
+        one = {"code": code, "exit_code": places[0].exit_code, "said": list(said)}
+        lines.append(json.dumps(one, ensure_ascii=False))
+    return "\n".join([*lines, ""])
 
 
 def _entry(code: str, places: list[Told]) -> str:
@@ -288,3 +305,4 @@ def _name(node: ast.expr) -> str:
 
 if __name__ == "__main__":
     (HERE / "errors.md").write_text(page(), encoding="utf-8")
+    SERVED.write_text(served(), encoding="utf-8")

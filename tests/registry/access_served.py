@@ -15,9 +15,11 @@ from litestar.testing import TestClient
 from sealift_registry.access import signing_in
 from sealift_registry.access.calling import Grant
 from sealift_registry.access.gatekeeper import Gatekeeper
+from sealift_registry.web.api import Served, make_api
+from sealift_registry.web.health import Health
 from tests.registry.accounts_fixture import invited
 from tests.registry.hub_fixture import Acme
-from tests.registry.served_hub import served
+from tests.registry.served_hub import URL
 
 PASSWORD = "a horse that nobody knows"
 SERVER = "https://hub.example"
@@ -65,6 +67,7 @@ class Site:
 
     acme: Acme
     client: TestClient[Any]
+    served: Served
     number: int = field(default=0)
 
     def desk(self, who: Person) -> Headers:
@@ -102,8 +105,10 @@ class Site:
 @contextmanager
 def at_server(acme: Acme, url: str = SERVER) -> Iterator[Site]:
     """The server of a hub."""
-    with served(acme, Gatekeeper(acme.app.hub), url) as client:
-        yield Site(acme, client)
+    hub = acme.app.hub
+    made = Served(acme.app, Gatekeeper(hub), url, "0.0.1", Health(hub))
+    with TestClient(make_api(made), base_url=URL, raise_server_exceptions=False) as client:
+        yield Site(acme, client, made)
 
 
 def code_of(answer: Response, status: int) -> str:

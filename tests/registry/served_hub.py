@@ -71,7 +71,7 @@ def served(
 ) -> Iterator[TestClient[Any]]:
     """The hub, asked in this process; errors of the application are answered, not raised."""
     made = Served(hub.app, keeper or Doorkeeper(), url, "0.0.1", Health(hub.app.hub))
-    with TestClient(make_api(made), base_url=url, raise_server_exceptions=False) as client:
+    with TestClient(make_api(made), base_url=URL, raise_server_exceptions=False) as client:
         yield client
 
 

@@ -57,6 +57,7 @@ OF_NOTHING_SIGNED = {
     "artifact.discarded",
     "artifact.restored",
     "conversion.refused",
+    "access.failed",
     "access.refused",
     "account.opened",
     "account.password-changed",

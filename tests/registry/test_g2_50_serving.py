@@ -26,6 +26,7 @@ OPEN = {
     "/api/v1/invitations/seed",
     "/api/v1/invitations/take",
     "/docs",
+    "/docs/errors",
     "/docs/style.css",
 }
 """What anybody may ask: nothing there tells of what the hub holds."""

@@ -229,6 +229,7 @@ TOUR: Mapping[str, Stop] = {
     "ready": plain("/health/ready"),
     "openapi": plain("/api/v1/openapi.json"),
     "page": plain("/docs"),
+    "errors": plain("/docs/errors"),
     "style": plain("/docs/style.css"),
     "metrics": plain("/metrics", "operator"),
     "fetch_manifest": reads(f"{V}/source/manifest"),

@@ -28,6 +28,8 @@ class ServerSettings:
             Empty: clients need none.
         trusted_proxies: addresses of proxies whose word counts about who asks; with commas between.
         upload_gib: how much one account may have on its way at once, in GiB.
+        requests_a_minute: how many requests an account may make, and an address of nobody who is
+            known; 0: as many as they like.
     """
 
     url: str = ""
@@ -38,6 +40,7 @@ class ServerSettings:
     client_ca: str = ""
     trusted_proxies: str = ""
     upload_gib: int = 20
+    requests_a_minute: int = 6000
 
     @property
     def proxies(self) -> tuple[str, ...]:
@@ -85,6 +88,13 @@ def check_server(server: ServerSettings, path: Path) -> None:
             subject="server.client_ca",
             next_step="Name server.certificate and server.key, or leave server.client_ca empty.",
         )
+    if server.requests_a_minute < 0:
+        raise UsageError(
+            "bad-setting",
+            f"server.requests_a_minute in {path} must not be below 0.",
+            subject="server.requests_a_minute",
+            next_step="Name how many requests an account may make in a minute; 0: no bound.",
+        )
     for one in server.proxies:
         _check_proxy(one, path)
 
@@ -95,6 +105,10 @@ def _check_url(url: str, path: Path) -> None:
     if parts is None or not (parts.scheme == "https" or plain) or not parts.hostname:
         raise _bad_url(path)
     if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
+        raise _bad_url(path)
+    from sealift_signing.account_binding import SERVER  # loads much, and is asked of servers alone
+
+    if not SERVER.matches(url.rstrip("/")):  # people sign it, to bind an account
         raise _bad_url(path)
 
 
@@ -112,8 +126,8 @@ def _bad_url(path: Path) -> UsageError:
         "bad-setting",
         f"server.url in {path} must be https://HOST or https://HOST:PORT, and nothing more.",
         subject="server.url",
-        next_step="Write the address by which desks reach the server; http:// is for this machine "
-        "alone.",
+        next_step="Write the address by which desks reach the server, in lower case; http:// is "
+        "for this machine alone.",
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from litestar import Litestar, Request, Response
+from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.exceptions import (
     HTTPException,
@@ -21,6 +22,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 
 from sealift_registry.access.once import Once
+from sealift_registry.access.told_failures import ToldFailures
 from sealift_registry.app import App
 from sealift_registry.web import (
     account_routes,
@@ -45,12 +47,15 @@ from sealift_registry.web.callers import Gatekeeper
 from sealift_registry.web.door import Door
 from sealift_registry.web.health import Health
 from sealift_registry.web.job_events import Listeners
+from sealift_registry.web.limits import Limits
 from sealift_registry.web.metrics import Metrics
 from sealift_registry.web.watching import Watching
 from sealift_signing.errors import SealiftError
 
 MOST_JSON = 1 << 20
 """Bytes of a body, where a route says nothing else."""
+TOLD_EVERY = 60
+"""Seconds after which it is seen whether the log is to be told of failures."""
 THREADS = 16
 """Requests that are worked at at once; each takes at most one connection to the database."""
 
@@ -67,9 +72,11 @@ class Served:
         health: whether it is ready.
         metrics: what it counts.
         listeners: who is told of jobs as they change.
-        door: who is signing in.
         described: the API, once somebody asked.
         once: which requests are worked at, and what those before were answered.
+        failures: what the log is told of those whom nobody knows.
+        door: who is signing in.
+        limits: how much anybody may ask.
     """
 
     app: App
@@ -79,13 +86,18 @@ class Served:
     health: Health
     metrics: Metrics = field(default_factory=Metrics)
     listeners: Listeners = field(default_factory=Listeners)
-    door: Door = field(default_factory=Door)
     described: dict[str, Any] | None = None
     once: Once = field(init=False)
+    failures: ToldFailures = field(init=False)
+    door: Door = field(init=False)
+    limits: Limits = field(init=False)
 
     def __post_init__(self) -> None:
         """Requests of this server are counted together."""
-        self.once = Once(self.app.hub)
+        hub = self.app.hub
+        self.once, self.failures = Once(hub), ToldFailures(hub)
+        self.door = Door(self.failures)
+        self.limits = Limits(hub.home.settings.server.requests_a_minute)
 
 
 ROUTES: Sequence[Any] = (
@@ -119,7 +131,7 @@ def make_api(served: Served) -> ASGIApp:
         openapi_config=None,
         state=State({"served": served}),
         request_max_body_size=MOST_JSON,
-        lifespan=[_threads],
+        lifespan=[_threads, _telling],
         logging_config=None,
         debug=False,
     )
@@ -158,6 +170,23 @@ async def _threads(_api: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         pool.shutdown(wait=True)
+
+
+@asynccontextmanager
+async def _telling(api: Litestar) -> AsyncIterator[None]:
+    """Have the log told of failures whose hour has come, also where nobody fails any more."""
+    import asyncio
+
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(TOLD_EVERY)
+            await sync_to_thread(api.state.served.failures.tell)
+
+    task = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 # ---------------------------------------------------------------------- errors

@@ -32,13 +32,16 @@ KEY_WORDS = (
     "The caller's name for this request: letters, digits and ._:~+/=-. By the same one a repeat is "
     "answered as it was before, and has no second effect."
 )
-ALWAYS = {500: "A fault of the server's.", 503: "The hub cannot be read or written now."}
+ALWAYS = {
+    429: "They ask too much; Retry-After says when again.",
+    500: "A fault of the server's.",
+    503: "The hub cannot be read or written now.",
+}
 """Of every route."""
 SIGNED_IN = {
     400: "What was asked cannot be meant.",
     401: "Nobody is signed in.",
     403: "They may not.",
-    429: "They ask too much.",
 }
 """Of each that is not open to all."""
 
@@ -186,7 +189,6 @@ PROBLEMS: Mapping[int, str] = {
     415: "A body of another kind than is taken.",
     422: "The body is not what is asked for.",
     428: "It must be said which state is to be changed.",
-    429: "This was tried too often; Retry-After says when it may be again.",
     507: "There is no room.",
 }
 """Statuses of problems that routes name in `problems`."""
@@ -210,6 +212,7 @@ def page(schema: Schema) -> str:
         f"<h1>{_text(info['title'])} {_text(info['version'])}</h1>",
         f"<p>{_text(info.get('description', ''))}</p>",
         '<p>For machines: <a href="/api/v1/openapi.json">openapi.json</a></p>',
+        '<p>What may be wrong: <a href="/docs/errors">errors</a></p>',
     ]
     for path, item in sorted(schema.get("paths", {}).items()):
         for method, operation in sorted(item.items()):

@@ -9,7 +9,7 @@ import msgspec
 from litestar import Response, get
 from litestar.datastructures import State
 
-from sealift_registry.web import description, guarding, refusals
+from sealift_registry.web import description, error_page, guarding, refusals
 
 if TYPE_CHECKING:
     from sealift_registry.web.api import Served
@@ -52,6 +52,18 @@ def page(state: State) -> Response[str]:
 
 
 @get(
+    f"{refusals.PAGE}/errors",
+    opt=guarding.open_to_all(WHY),
+    sync_to_thread=True,
+    tags=["server"],
+    media_type="text/html",
+)
+def errors() -> Response[str]:
+    """List every code of a problem, with what it says and what to do next."""
+    return Response(error_page.page(), media_type="text/html")
+
+
+@get(
     f"{refusals.PAGE}/style.css",
     opt=guarding.open_to_all(WHY),
     sync_to_thread=False,
@@ -74,4 +86,4 @@ def _described(served: Served) -> dict[str, Any]:
         return served.described
 
 
-ROUTES: tuple[Any, ...] = (openapi, page, style)
+ROUTES: tuple[Any, ...] = (openapi, page, errors, style)

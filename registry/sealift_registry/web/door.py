@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 
+from sealift_registry.access.told_failures import BY_CODE, ToldFailures
 from sealift_registry.web import refusals
+from sealift_signing.errors import SealiftError
 
 T = TypeVar("T")
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -24,11 +26,12 @@ NETWORK = 64
 
 
 class Door:
-    """Who is at the door of one server just now."""
+    """Who is at the door of one server just now; those who fail are counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, failures: ToldFailures) -> None:
         self._room = asyncio.Semaphore(AT_ONCE)
         self._there = 0
+        self._failures = failures
 
     async def work(self, act: Callable[[], T]) -> T:
         """What `act` answers, in a thread, when it is its turn.
@@ -41,9 +44,17 @@ class Door:
         self._there += 1
         try:
             async with self._room:
-                return await sync_to_thread(act)
+                return await sync_to_thread(self._noted, act)
         finally:
             self._there -= 1
+
+    def _noted(self, act: Callable[[], T]) -> T:
+        try:
+            return act()
+        except SealiftError as bad:
+            if bad.code in BY_CODE:
+                self._failures.note(BY_CODE[bad.code])
+            raise
 
 
 def address(connection: Connection) -> str:

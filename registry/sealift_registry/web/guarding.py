@@ -9,9 +9,12 @@ from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from sealift_registry.access.told_failures import BY_CODE
 from sealift_registry.storage.within import ALL, Within
-from sealift_registry.web import cookies, refusals, same_site
+from sealift_registry.web import cookies, door, refusals, same_site
 from sealift_registry.web.callers import Caller, Reach, Way, Where, signed_out
+from sealift_signing import events
+from sealift_signing.errors import SealiftError
 
 if TYPE_CHECKING:
     from sealift_registry.web.api import Served
@@ -86,10 +89,15 @@ async def check_allowed(connection: Connection, handler: BaseRouteHandler) -> No
     Raises:
         SealiftError: nobody is signed in, or they may not.
     """
-    if handler.opt.get(OPEN) or is_options(handler):
+    if is_options(handler):
+        return
+    served: Served = connection.app.state.served
+    if handler.opt.get(OPEN):
+        served.limits.take("address", door.address(connection))
         return
     if not handler.opt.get(ACTION):
         raise signed_out()
+    served.limits.check("address", door.address(connection))
     await sync_to_thread(_check, connection, handler)
 
 
@@ -124,10 +132,9 @@ def _parameters(handler: BaseRouteHandler) -> dict[str, bool]:
 def _check(connection: Connection, handler: BaseRouteHandler) -> None:
     """Who asks is known first: whatever is then refused is told of with their name."""
     served: Served = connection.app.state.served
-    secret, way = _shown(connection, served.url)
-    caller = served.gatekeeper.caller(secret, way)
-    connection.state.caller = caller
-    if way == "browser":
+    connection.state.caller = caller = _known(served, connection)
+    served.limits.take("account", caller.account)
+    if caller.by == "browser":
         _check_own_page(connection, handler, caller)
     check_known(connection, handler)
     finds: Finds = handler.opt[WHERE]
@@ -177,6 +184,27 @@ def caller_of(connection: Connection) -> Caller:
     """Who asks; known once a guard let them in."""
     found: Caller = connection.state.caller
     return found
+
+
+def _known(served: Served, connection: Connection) -> Caller:
+    """Who asks; of somebody whom nobody knows it is counted.
+
+    Raises:
+        SealiftError: nobody is signed in by what is shown.
+    """
+    try:
+        secret, way = _shown(connection, served.url)
+    except SealiftError:
+        served.limits.take("address", door.address(connection))
+        raise
+    try:
+        return served.gatekeeper.caller(secret, way)
+    except SealiftError as bad:
+        served.limits.take("address", door.address(connection))
+        if bad.code in BY_CODE:
+            events.tell("access", "credential-refused", "warning", way=way)
+            served.failures.note(BY_CODE[bad.code])
+        raise
 
 
 def _check_own_page(connection: Connection, handler: BaseRouteHandler, caller: Caller) -> None:

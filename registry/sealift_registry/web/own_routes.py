@@ -175,7 +175,7 @@ def _changed(request: Asking, old: str, new: str, code: str) -> tuple[str, ...]:
     tags=["me"],
     opt=guarding.open_to_all(INVITED)
     | writing.by_itself("Each time there is another seed, and none counts before it is given back.")
-    | {"problems": (400, 401, 415, 422, 429)},
+    | {"problems": (400, 401, 415, 422)},
 )
 async def give_seed(request: Asking, data: JSONBody[InvitationShown]) -> Response[SeedGiven]:
     """Give out a seed of one-time codes, for whoever shows an invitation that waits."""
@@ -191,7 +191,7 @@ async def give_seed(request: Asking, data: JSONBody[InvitationShown]) -> Respons
     tags=["me"],
     opt=guarding.open_to_all(INVITED)
     | writing.by_itself("An invitation is taken once; no digest of a password is kept.")
-    | {"problems": (400, 401, 409, 415, 422, 429, 507)},
+    | {"problems": (400, 401, 409, 415, 422, 507)},
     responses=spec(access_shapes.AccountRow, "The account can be signed in with."),
 )
 async def take_invitation(

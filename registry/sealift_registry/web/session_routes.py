@@ -29,7 +29,7 @@ NOBODY_YET = "Whoever signs in is nobody yet."
     SESSION,
     opt=guarding.open_to_all(NOBODY_YET)
     | writing.by_itself("A code counts once: of a repeat nothing is opened.")
-    | {"problems": (400, 401, 403, 415, 422, 429, 507)},
+    | {"problems": (400, 401, 403, 415, 422, 507)},
     tags=["me"],
     responses={201: ResponseSpec(SignedIn, generate_examples=False, description="Signed in.")},
 )
