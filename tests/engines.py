@@ -46,6 +46,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         *("g2_217_own_things_served", "g2_223_administering_served"),
         "g2_230_unknown_and_many",
         "g2_250_signed_documents",
+        "g2_266_comments",
         "g2_202_tour",
         *("g2_26_account_command", "g2_185_tokens_served", "g2_190_writing"),
     ),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sealift_registry.promotion.comments import COMMENTED
 from sealift_registry.promotion.status import PromotionStatus
 from sealift_registry.regression import comparison_words
 from sealift_registry.regression.regression_report import KIND
+from sealift_registry.shown.comments import comment_lines, comments_data
 from sealift_registry.views.promotions import PromotionView
 from sealift_signing import shape
 from sealift_signing.documents import Withdrawal
@@ -19,12 +21,23 @@ from sealift_signing.vocabulary import PORTABLE, CatalogPath
 
 def promotion_lines(view: PromotionView) -> list[str]:
     """All about a promotion, in words."""
-    return [*view.stale, *status_lines(view.status)]
+    said = comment_lines(view.comments)
+    if said:
+        said = ["", "  What people said of it, which nobody signed:", *said]
+    if view.older_comments:
+        name = view.status.promotion.id
+        said.append(f"  More:  sealift audit list --type {COMMENTED} --term promotion={name}")
+    return [*view.stale, *status_lines(view.status), *said]
 
 
 def promotion_data(view: PromotionView) -> dict[str, Any]:
     """All about a promotion, for machines."""
-    more = {KIND: _compared(view.status), "stale": list(view.stale)}
+    more = {
+        KIND: _compared(view.status),
+        "stale": list(view.stale),
+        "comments": comments_data(view.comments),
+        "older_comments": view.older_comments,
+    }
     return status_data(view.status) | more
 
 

@@ -7,12 +7,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from sealift_registry.audit.page_query import PageBounds
 from sealift_registry.catalog import pages
 from sealift_registry.catalog.pages import PagePlace, PromotionFilter
 from sealift_registry.catalog.reference import promotion_id
 from sealift_registry.promotion import comparison_checks
 from sealift_registry.promotion.status import Counted, Counting, PromotionStatus, status_of
+from sealift_registry.views.comments import Comment, comments
 from sealift_registry.views.pages import Page, page_rows, told_or_refused
+
+MOST_COMMENTS = 20
+"""That are told with a promotion; the log has the others, too."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,14 @@ class PromotionView:
 
     Attributes:
         stale: what is told first of its comparisons: they are old, or its request leaves them out.
+        comments: what people said of it last, the oldest first.
+        older_comments: whether they said more before.
     """
 
     status: PromotionStatus
     stale: tuple[str, ...]
+    comments: tuple[Comment, ...] = ()
+    older_comments: bool = False
 
 
 def promotions(
@@ -57,4 +66,6 @@ def promotion(connection: Connection, now: datetime, number: int) -> PromotionVi
     told_first = comparison_checks.stale_lines(
         connection, lambda state, other: status_of(state, other, now), found
     )
-    return PromotionView(found, tuple(told_first))
+    said = comments(connection, number, PageBounds(MOST_COMMENTS, None, newest_first=True))
+    older = said.after is not None
+    return PromotionView(found, tuple(told_first), tuple(reversed(said.rows)), older)

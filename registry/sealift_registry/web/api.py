@@ -26,6 +26,7 @@ from sealift_registry.access.told_failures import ToldFailures
 from sealift_registry.app import App
 from sealift_registry.web import (
     account_routes,
+    comment_routes,
     document_routes,
     documenting,
     download_routes,
@@ -109,6 +110,7 @@ ROUTES: Sequence[Any] = (
     *account_routes.ROUTES,
     *document_routes.ROUTES,
     *intake_routes.ROUTES,
+    *comment_routes.ROUTES,
     *signing_routes.ROUTES,
 )
 """Every route that there is."""

@@ -308,11 +308,34 @@ class PromotionStatus(Struct):
     artifacts: list[PromotedArtifact]
 
 
+class CommentShown(Struct):
+    """What somebody said of a promotion.
+
+    Attributes:
+        entry: the number of its entry in the log.
+        person: whose key they had proved.
+    """
+
+    entry: int
+    at: str
+    account: str
+    person: Text
+    text: str
+
+
+class Comments(Page):
+    """Comments on a promotion."""
+
+    comments: list[CommentShown]
+
+
 class PromotionShown(PromotionStatus):
     """All about a promotion."""
 
     regression: list[dict[str, Any]]
     stale: list[str]
+    comments: list[CommentShown]
+    older_comments: bool
 
 
 class VersionShown(Struct):
