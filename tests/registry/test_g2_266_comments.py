@@ -150,9 +150,7 @@ def test_g2_268_pages_of_them_and_the_last_with_the_promotion(
     assert [one["text"] for one in shown["comments"]] == ["Number 3.", "Number 4."]
     assert shown["older_comments"] is True
     last = Cli(asked, capsys).says("show", "P-000001").splitlines()[-1]
-    assert (
-        last == "  More:  sealift audit list --type promotion.commented --term promotion=P-000001"
-    )
+    assert last == "  More:  sealift audit list --term promotion=P-000001"
 
 
 def test_g2_268_a_comment_that_was_changed_is_not_told(asked: Acme) -> None:

@@ -284,6 +284,7 @@ def test_g2_66_every_route_that_reads_is_compared_or_said_why_not() -> None:
         if path.startswith("/api/v1/") and route.opt.get("text")
     }
     no_command = {"policy", "settings", "log/checkpoint", "log/inclusion", "log/consistency"}
-    no_command |= {"me", "promotions/{promotion:str}/comments"}
+    no_command |= {"me", "promotions/{promotion:str}/comments", "sessions", "tokens"}
+    no_command |= {"accounts", "accounts/{name:str}"}
     no_command.add("versions/{team:str}/{model:str}/{number:str}/evidence")
     assert reads - no_command == here

@@ -21,6 +21,7 @@ from sealift_registry.access import accounts, tokens
 from sealift_registry.access.calling import ROLES, Grant
 from sealift_registry.access.gatekeeper import Gatekeeper
 from sealift_registry.jobs.job import Job
+from sealift_registry.storage.named_places import SourceSettings
 from sealift_signing import drafts
 from sealift_signing.acts.material import Ask
 from sealift_signing.errors import NotFoundError
@@ -289,6 +290,18 @@ TOUR: Mapping[str, Stop] = {
     "fetch_receipt": _document(
         f"/sites/{SITE}/receipts/{{}}", _first(f"/transfers/{CARRIED}", "receipt")
     ),
+    "ingest_version": posts(
+        f"/teams/{TEAM}/versions",
+        "publisher",
+        lambda _: {"model": "tiny", "source": "lab", "reference": "models:/tiny/1"},
+    ),
+    "convert_version": posts(
+        f"{V}/conversions", "publisher", lambda _: {"hardware_targets": ["cpu-x86_64"]}
+    ),
+    "list_comments": reads("/promotions/P-000001/comments"),
+    "comment_on_promotion": posts(
+        "/promotions/P-000001/comments", "viewer", lambda _: {"text": "Why now?"}
+    ),
     "list_own_sessions": Stop("viewer", lambda _, desk: desk.get("/sessions"), own=True),
     "end_own_session": Stop("viewer", _own_session, own=True),
     "list_own_tokens": Stop("viewer", lambda _, desk: desk.get("/tokens"), own=True),
@@ -329,6 +342,8 @@ def touring(acme: Acme, plant: SiteOnPaper) -> Iterator[World]:
     hub = acme.app.hub
     carried(acme, plant)
     received(acme, acme.returned(plant))
+    lab = SourceSettings("mlflow", "https://lab.example", teams=TEAM)
+    vars(hub.home.settings)["sources"] = {"lab": lab}
     jobs = {"over": asked(hub), "waits": asked(hub)}
     accounts.invite(hub, "ci", "service", [Grant("publisher", TEAM)], "root")
     accounts.invite(hub, "somebody", "person", [], "root")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sealift_registry.promotion.comments import COMMENTED
 from sealift_registry.promotion.status import PromotionStatus
 from sealift_registry.regression import comparison_words
 from sealift_registry.regression.regression_report import KIND
@@ -13,7 +12,7 @@ from sealift_registry.shown.comments import comment_lines, comments_data
 from sealift_registry.views.promotions import PromotionView
 from sealift_signing import shape
 from sealift_signing.documents import Withdrawal
-from sealift_signing.drawing import drawn
+from sealift_signing.drawing import drawn, pasted
 from sealift_signing.more_member import LOOK, first_words, mark
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import PORTABLE, CatalogPath
@@ -25,8 +24,8 @@ def promotion_lines(view: PromotionView) -> list[str]:
     if said:
         said = ["", "  What people said of it, which nobody signed:", *said]
     if view.older_comments:
-        name = view.status.promotion.id
-        said.append(f"  More:  sealift audit list --type {COMMENTED} --term promotion={name}")
+        asked = [f"promotion={view.status.promotion.id}"]
+        said.append(f"  More:  sealift audit list --term {pasted(asked)}")
     return [*view.stale, *status_lines(view.status), *said]
 
 
