@@ -45,6 +45,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         "g2_210_sessions_served",
         *("g2_217_own_things_served", "g2_223_administering_served"),
         "g2_230_unknown_and_many",
+        "g2_235_sessions_attacked",
         "g2_250_signed_documents",
         "g2_266_comments",
         "g2_202_tour",
@@ -67,7 +68,10 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "SQLite keeps in a column whatever is put there; a server refuses it.": ("stored_types",),
         "It is about a folder that can only be read.": ("read_only_hub",),
         "It is about files on the disk of a server, before they are taken in.": ("g2_170_uploads",),
-        "It is about the process that serves a hub in its home.": ("g2_56_server_process",),
+        "It is about the process that serves a hub in its home.": (
+            "g2_56_server_process",
+            "g2_238_proxies",
+        ),
         "It asks a server of a test's own, and no hub.": ("g2_115_a_desks_client",),
         "It is about what a desk makes of a server's answers.": (
             *("g2_123_reading_at_desks", "g2_130_signing_at_desks"),

@@ -15,6 +15,7 @@ CLAIMING = (
     "Keys that were stolen",
     "The servers of a hub",
     "Jobs",
+    "Who signs in to the server",
     "The limits",
     "Other users of the machine",
     "What is never believed",
