@@ -14,14 +14,17 @@ from sqlalchemy import Connection, func, select
 
 from sealift_registry import changing_jobs
 from sealift_registry.access import accounts, granting, tables, tokens
-from sealift_registry.access.calling import Grant
+from sealift_registry.access.calling import Grant, Where
 from sealift_registry.access.gatekeeper import Gatekeeper
 from sealift_registry.access.once import Asked, Kept, Once
+from sealift_registry.access.standing import DISABLED, STANDING
+from sealift_registry.audit import pending
 from sealift_registry.audit.tables import log_entry
 from sealift_registry.shown.told import Told
 from sealift_registry.trust.hub import Hub
 from sealift_registry.web import api, guarding, job_routes
 from sealift_signing.acts.material import Ask
+from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError
 from sealift_signing.transparency.entry import Entry, read_entry
 from tests.registry.accounts_fixture import code, signed_in
@@ -378,3 +381,16 @@ def test_g2_198_what_a_body_says_is_checked_by_whoever_reads_it(acme: Acme) -> N
         patch.setattr("sealift_registry.web.signing_routes.about_act", lambda *_given: None)
         answer = omar.asks(REQUEST)
     assert answer.status_code == 500
+
+
+def test_g2_196_nor_does_one_that_ends_in_the_very_same_commit(acme: Acme) -> None:
+    """Actions of many share a commit; the entries of those before are not in the log yet."""
+    hub, keeper = acme.app.hub, Gatekeeper(acme.app.hub)
+    who = keeper.caller(signed_in(acme, "omar", Grant("operator")).secret, "desk")
+    guard = keeper.guard(who, "job.cancel", Where())
+    data: dict[str, Json] = {"account": who.account}
+    over = hub.entry(DISABLED, "root", data, {STANDING: "omar"})
+    with hub.engine.connect() as connection, pending.collected(connection) as before:
+        guard(connection)
+        before.append(over)
+        assert code(lambda: guard(connection)) == "signed-out"

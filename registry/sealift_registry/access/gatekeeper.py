@@ -8,11 +8,11 @@ until an entry of the same account, session or token follows.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, and_, func, or_, select
 
@@ -23,10 +23,12 @@ from sealift_registry.access.refusals import forbidden, signed_out
 from sealift_registry.access.rows import SessionRow, TokenRow
 from sealift_registry.access.standing import STANDING, Standing
 from sealift_registry.access.told_refusals import ToldRefusals
+from sealift_registry.audit import pending
 from sealift_registry.audit.tables import log_checkpoint, log_term
 from sealift_registry.trust.hub import Hub
 from sealift_signing.acts.offices import Office
 from sealift_signing.errors import MalformedError
+from sealift_signing.transparency.entry import Entry
 
 R = TypeVar("R", SessionRow, TokenRow)
 
@@ -41,6 +43,9 @@ class _Known(Generic[R]):
     row: R
     of: Standing
     size: int
+
+
+_KnownOne: TypeAlias = _Known[SessionRow] | _Known[TokenRow]
 
 
 class Gatekeeper:
@@ -182,18 +187,41 @@ class Gatekeeper:
         return rights.may(action, caller, self._held(connection, caller), where)
 
     def _guard(self, caller: Caller, action: str, where: Where, connection: Connection) -> None:
-        of = standing.standing(connection, caller.name)
-        if (
-            of is None
-            or of.id != caller.account
-            or not of.enabled
-            or not _is_open(connection, caller, of, self._hub.now())
-        ):
-            raise signed_out()
+        of = self._still(connection, caller)
         now = _caller(of, caller.by, caller.credential, scopes=caller.scopes, csrf=caller.csrf)
-        held = offices.read(connection).held(of.person, of.keyid)
+        held = Held() if of.person is None else offices.read(connection).held(of.person, of.keyid)
         if not rights.may(action, now, held, where):
             raise forbidden(now, action, where)
+
+    def _still(self, connection: Connection, caller: Caller) -> Standing:
+        """The account of a caller as it stands within a commit, if they are still signed in.
+
+        Raises:
+            SignedOutError: they are not.
+        """
+        by_token = caller.by == "token"
+        found = _open_row(connection, caller, self._hub.now())
+        known = (self._tokens if by_token else self._sessions).get(caller.credential)
+        kind = tokens.TOKEN if by_token else sessions.SESSION
+        if (
+            known is not None
+            and known.row == found
+            and known.of.id == caller.account
+            and not _grown(connection, known, kind)
+            and not _is_about(pending.entries(connection), known, kind)
+        ):
+            return known.of
+        of = standing.standing(connection, caller.name)
+        if of is None or (of.id, of.enabled, of.era) != (caller.account, True, found.era):
+            raise signed_out()
+        is_logged = (
+            tokens.is_logged(connection, found)
+            if isinstance(found, TokenRow)
+            else sessions.is_logged(connection, found)
+        )
+        if not is_logged:
+            raise signed_out()
+        return of
 
     def _held(self, connection: Connection, caller: Caller) -> Held:
         if caller.person is None:
@@ -221,22 +249,34 @@ def _caller(
     )
 
 
-def _is_open(connection: Connection, caller: Caller, of: Standing, now: datetime) -> bool:
-    """Whether the session or token is still good, asked within a commit."""
+def _open_row(connection: Connection, caller: Caller, now: datetime) -> SessionRow | TokenRow:
+    """The row of a caller's session or token, whose time is not over.
+
+    Raises:
+        SignedOutError: there is none.
+    """
     by_token = caller.by == "token"
     t = tables.api_token if by_token else tables.session
     row = connection.execute(select(t).where(t.c.id == caller.credential)).first()
     if row is None:
-        return False
+        raise signed_out()
     if by_token:
         token = _read(tokens.read, bytes(row.body))
-        return (token.id, token.account, token.era) == (row.id, of.id, of.era) and (
-            not tokens.is_over(token, now) and tokens.is_logged(connection, token)
-        )
-    session = _read(sessions.read, bytes(row.body))
-    return (session.id, session.account, session.era) == (row.id, of.id, of.era) and (
-        not sessions.is_over(session, row.seen, now) and sessions.is_logged(connection, session)
-    )
+        is_over = tokens.is_over(token, now)
+        found: SessionRow | TokenRow = token
+    else:
+        session = _read(sessions.read, bytes(row.body))
+        is_over = sessions.is_over(session, row.seen, now)
+        found = session
+    if is_over or (found.id, found.account) != (row.id, caller.account):
+        raise signed_out()
+    return found
+
+
+def _is_about(entries: Sequence[Entry], known: _KnownOne, kind: str) -> bool:
+    """Whether one of these entries is about it or its account."""
+    about = {(kind, known.row.id), (STANDING, known.of.name)}
+    return any((term.kind, term.value) in about for one in entries for term in one.terms)
 
 
 def _account_of(connection: Connection, one: SessionRow | TokenRow) -> Standing | None:
@@ -265,7 +305,7 @@ def _size(connection: Connection) -> int:
     return int(found or 0)
 
 
-def _grown(connection: Connection, known: _Known[R], kind: str) -> bool:
+def _grown(connection: Connection, known: _KnownOne, kind: str) -> bool:
     """Whether the log has grown, since then, by an entry about it or its account."""
     t = log_term.c
     about = or_(

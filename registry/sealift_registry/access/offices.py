@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.access.calling import NOTHING, Held
 from sealift_registry.trust.repository import Repository
+from sealift_registry.trust.stored import Rows
 from sealift_signing import roles
 from sealift_signing.acts.offices import Office, member_offices, role_offices
 from sealift_signing.documents import members_path
@@ -61,7 +62,28 @@ def read(connection: Connection) -> Offices:
     a version by keys that were stolen and exchanged. Of a role that is not signed so, its offices
     are nobody's until it is; the rest stays.
     """
-    organisation = Organisation(Repository(connection).stored.rows)
+    rows = Repository(connection).stored.rows
+    there = _signed_by_people(rows)
+    for key, known in _last:
+        if key == there:
+            return known
+    found = _read(rows)
+    _last[:] = [(there, found)]
+    return found
+
+
+_last: list[tuple[object, Offices]] = []
+"""What was read last, by the very bytes that it was read of: they say it whoever put them there."""
+
+
+def _signed_by_people(rows: Rows) -> tuple[tuple[str, bytes | None], ...]:
+    """The newest version of every role that people sign."""
+    named = [role for role in rows.roles() if not roles.is_online(role)]
+    return tuple((role, rows.metadata(role)) for role in named)
+
+
+def _read(rows: Rows) -> Offices:
+    organisation = Organisation(rows)
     found: dict[str, list[Office]] = {}
     teams: dict[str, str] = {}
     for one in _of_roles(organisation):

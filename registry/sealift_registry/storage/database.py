@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sealift_registry.storage.claims import Claim
 
 
+DISK_FULL = "53100"
+"""PostgreSQL's code of a disk that is full (its manual, appendix A)."""
 _PLACE = "sealift_place"
 """Execution option of an engine, and so of its connections: the database's `place`."""
 
@@ -217,6 +219,14 @@ def full(where: str) -> FailedError:
         subject=where,
         next_step="Make room there, and run the command again.",
     )
+
+
+def says_full(error: BaseException) -> bool:
+    """Whether a database's driver says by this error that there is no room left."""
+    driver = getattr(error, "orig", None) or error
+    if getattr(driver, "sqlite_errorname", "") == "SQLITE_FULL":
+        return True
+    return getattr(driver, "sqlstate", "") == DISK_FULL
 
 
 def not_new(where: str) -> FailedError:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from sealift_registry.storage.database import says_full
 from sealift_registry.web import refusals, request_ids
 from sealift_signing import events
 from sealift_signing.errors import (
@@ -26,6 +27,10 @@ from sealift_signing.errors import (
 MEDIA_TYPE = "application/problem+json"
 ERRORS = f"{refusals.PAGE}/errors"
 """Where the server lists its codes."""
+
+NO_ROOM = 507
+DEEPEST = 8
+"""Causes that are followed."""
 
 BY_CODE: Mapping[str, int] = {
     "signed-out": 401,
@@ -104,13 +109,22 @@ def status_of(error: SealiftError) -> int:
     if error.code in BY_CODE:
         return BY_CODE[error.code]
     if _has_no_room(error):
-        return 507
+        return NO_ROOM
     return next((status for kind, status in BY_KIND if isinstance(error, kind)), 409)
 
 
 def _has_no_room(error: SealiftError) -> bool:
+    """Whether it comes of a disk that is full, or a quota: as a disk or a database says it."""
     cause = error.__cause__
-    return isinstance(cause, OSError) and cause.errno in {errno.ENOSPC, errno.EDQUOT}
+    for _ in range(DEEPEST):
+        if isinstance(cause, OSError) and cause.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return True
+        if isinstance(cause, SealiftError) and BY_CODE.get(cause.code) == NO_ROOM:
+            return True
+        if cause is None or says_full(cause):
+            return cause is not None
+        cause = cause.__cause__
+    return False
 
 
 def problem(error: SealiftError) -> Problem:
