@@ -27,6 +27,7 @@ from sealift_registry.jobs.records import Wanted, said_before
 from sealift_registry.jobs.steps import Made, Steps
 from sealift_registry.storage.home import Settings, environment
 from sealift_registry.storage.host import Host, this_host
+from sealift_registry.storage.named_places import export_folder, no_export_folder
 from sealift_registry.trust.signed_log import Data
 from sealift_signing import locks, shape
 from sealift_signing.canonical import Json
@@ -288,6 +289,7 @@ class ExportArguments:
         full: nothing is left out.
         any_software: whatever the site said of its software.
         anew: no earlier transfer is gone on with.
+        named: the name of the medium in settings.toml, where that is how it was asked for.
     """
 
     site: Name
@@ -296,6 +298,7 @@ class ExportArguments:
     full: bool
     any_software: bool
     anew: bool
+    named: Name | None = None
 
 
 def draft_export(app: App, asked: ExportArguments, begin_phase: BeginPhase) -> Made:
@@ -346,10 +349,23 @@ def _export(app: App, asked: ExportArguments, _actor: str, steps: Steps) -> Made
     def begun(said: Data) -> bool:
         return site_of(str(said["transfer"])) == asked.site
 
+    _check_named(app, asked)
     with app.hub.reading() as connection:
         again = said_before(app.hub, connection, (BEGUN,), begun)
     going_on = asked if again is None else replace(asked, anew=False)
     return steps.step("write", lambda: draft_export(app, going_on, begin_phase))
+
+
+def _check_named(app: App, asked: ExportArguments) -> None:
+    """Check that a medium with a name is still that one, and still the site's, by the settings.
+
+    Raises:
+        NotFoundError: it is not.
+    """
+    if asked.named is not None:
+        found = export_folder(app.hub.home.settings.exports, asked.named, asked.site)
+        if found.folder != asked.medium:
+            raise no_export_folder(asked.named, asked.site, ())
 
 
 EXPORT = Kind("export", ExportArguments, _export, 24 * HOUR)

@@ -16,10 +16,8 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.servers import hub_needed
 from sealift_registry.cli.session import Session, command, split
 from sealift_registry.cli.signing import Signing, carry_out, set_aside_versions, signing_options
-from sealift_registry.cli.terminal import short
-from sealift_signing.drawing import drawn, word
+from sealift_signing.drawing import word
 from sealift_signing.errors import UsageError
-from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
     from sealift_registry.trust.submitting import AcceptedSubmission
@@ -355,7 +353,9 @@ def export(
     wanted = {"full": full, "any_software": any_software, "anew": begins}
     if detached is not None:
         _check_detached(how, planned=planned)
-        draft = ExportArguments(site_id, medium, how.draft or ".", **wanted)
+        draft = ExportArguments(
+            site_id, medium, how.draft or ".", full=full, any_software=any_software, anew=begins
+        )
         ask(session, [export_wanted(session.app, draft, detached)])
         return
     if planned:
@@ -366,7 +366,9 @@ def export(
             raise plan.misfits[0]
         return
     if not signs_here(session, how, own=True):
-        draft = ExportArguments(site_id, medium, how.draft or ".", **wanted)
+        draft = ExportArguments(
+            site_id, medium, how.draft or ".", full=full, any_software=any_software, anew=begins
+        )
         with session.terminal.phases() as begin_phase:
             done = draft_export(session.app, draft, begin_phase)
         session.terminal.answer(
@@ -406,55 +408,9 @@ def receive(session: Session, *, medium: str) -> None:
 
     Both are verified; a log that does not continue the one known so far is refused.
     """
-    from sealift_registry.delivery import outcomes
-    from sealift_registry.shown.outcome import became
-    from sealift_signing.more_member import more_json, more_words
-    from sealift_signing.statements import NO_MORE
-    from sealift_sync.bundle.medium import foreign
+    from sealift_registry.receiving import receive as receive_medium
 
-    accepted, refused = session.app.returns.receive(Path(medium))
-    lines, found = [], []
-    for one in accepted:
-        lines.append(
-            f"{one.site}: {counted(len(one.receipts), 'new receipt')}, "
-            f"{counted(one.entries, 'new log entry', 'new log entries')} ({one.size} in all)."
-        )
-        for receipt in one.receipts:
-            said = receipt.predicate
-            lines.append(f"  {said.transfer}, imported {said.made}")
-            lines += [
-                f"    {became(a):9} {a.group}: {a.artifact}  {short(a.sha256)}"
-                + (f"  {drawn(a.words)}" if a.outcome == "held" or a.code in NO_MORE else "")
-                for a in said.artifacts
-            ]
-            lines += [f"    {text}" for text in more_words(said.more)]
-        lost, end = session.app.returns.missed(one.site), session.app.returns.ended(one.site)
-        lines += [f"  {text}" for text in outcomes.first_lines(end)]
-        if lost:
-            are = "is" if lost == 1 else "are"
-            lines.append(
-                f"  {counted(lost, 'blob')} of what {one.site} is assigned {are} lost there."
-            )
-            lines.append(f"  The next bundle brings it: sealift export {one.site} --to DIR")
-        unsigned = "on the medium, signed by nobody"
-        lines += [f"  {unsigned}: {text}" for text in more_words(one.besides)]
-        lines += [f"  {text}" for text in foreign(one.ignored)]
-        besides = {r.predicate.transfer: dict(r.predicate.more or {}) for r in one.receipts}
-        found.append(
-            {
-                "site": one.site,
-                "receipts": [r.predicate.transfer for r in one.receipts],
-                "entries": one.entries,
-                "size": one.size,
-                "lost": lost,
-                "ignored": list(one.ignored),
-                **outcomes.outcomes_json(end),
-                **more_json({name: said for name, said in besides.items() if said}),
-                **more_json(one.besides, "unsigned_more"),
-            }
-        )
-    told = [bad.as_json()["error"] for bad in refused]
-    lines += [f"Not taken in: {bad.what}" for bad in refused[1:]]
-    session.terminal.answer("receive", {"returns": found, "refused": told}, lines)
+    told, refused = receive_medium(session.app, Path(medium))
+    session.terminal.answer("receive", told.data, told.lines)
     if refused:
         raise refused[0]

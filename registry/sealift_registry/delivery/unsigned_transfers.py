@@ -77,6 +77,11 @@ def kept(hub: Hub, transfer: str) -> UnsignedTransfer | None:
         return None
 
 
+def draft_file(hub: Hub, site: str) -> Path:
+    """Where the draft for a site is written that nobody named a file for."""
+    return hub.home.root / FOLDER / f"{site}.draft"
+
+
 def newest(hub: Hub, connection: Connection, site: EnrolledSite) -> UnsignedTransfer | None:
     """What waits for `site`: its newest transfer, where that is of its enrolment and not signed."""
     found = transfers.newest(connection, site)

@@ -7,14 +7,15 @@ source's credential, which the worker's environment holds, goes to that source a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from sealift_registry.storage.server_settings import is_loopback
-from sealift_signing.errors import UsageError
+from sealift_signing.drawing import word
+from sealift_signing.errors import NotFoundError, UsageError
 from sealift_signing.vocabulary import NAME
 
 SOURCE_KINDS = ("mlflow", "dvc")
@@ -206,3 +207,28 @@ def credential(name: str, environment: Mapping[str, str]) -> Mapping[str, str]:
             next_step=f"Give the worker {prefix}USERNAME and {prefix}PASSWORD, or {prefix}TOKEN.",
         )
     return found
+
+
+def export_folder(exports: Mapping[str, ExportSettings], name: str, site: str) -> ExportSettings:
+    """The folder of that name, for bundles for a site.
+
+    Raises:
+        NotFoundError: there is none for the site.
+    """
+    found = exports.get(name)
+    if found is None or not found.is_for(site):
+        there = sorted(one for one, said in exports.items() if said.is_for(site))
+        raise no_export_folder(name, site, there)
+    return found
+
+
+def no_export_folder(name: str, site: str, there: Sequence[str]) -> NotFoundError:
+    """The error where there is no such folder; `there` are the names of those that there are."""
+    return NotFoundError(
+        "no-export-folder",
+        f"There is no folder {word(name)} for bundles to {site}.",
+        subject=name,
+        next_step=f"There are: {', '.join(there)}."
+        if there
+        else "Have one named in settings.toml, [exports.NAME].",
+    )

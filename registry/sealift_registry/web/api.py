@@ -27,6 +27,7 @@ from sealift_registry.app import App
 from sealift_registry.web import (
     account_routes,
     comment_routes,
+    delivery_routes,
     document_routes,
     documenting,
     download_routes,
@@ -111,6 +112,7 @@ ROUTES: Sequence[Any] = (
     *document_routes.ROUTES,
     *intake_routes.ROUTES,
     *comment_routes.ROUTES,
+    *delivery_routes.ROUTES,
     *signing_routes.ROUTES,
 )
 """Every route that there is."""
@@ -216,18 +218,24 @@ def _in_words(request: Request[object, object, State], error: Exception) -> Seal
         return refusals.no_such_resource(path)
     if isinstance(error, MethodNotAllowedException):
         return refusals.method_not_allowed(request.method, path, _methods_at(request.app, path))
-    return _unread(error)
+    return _unread(request, error)
 
 
-def _unread(error: HTTPException) -> SealiftError:
+def _unread(request: Request[object, object, State], error: HTTPException) -> SealiftError:
     """What is wrong with what was sent."""
     if isinstance(error, ValidationException):
         return _unfit(error)
     if error.status_code == 413:  # noqa: PLR2004 - the status that says so
-        return refusals.body_too_large(MOST_JSON)
+        return refusals.body_too_large(_most(request))
     if error.status_code < 500:  # noqa: PLR2004 - and these are of the caller
         return refusals.bad_request("it could not be read")
     return problems.told(error)
+
+
+def _most(request: Request[object, object, State]) -> int:
+    """Bytes of a body that are taken here."""
+    most = getattr(request.scope.get("route_handler"), "request_max_body_size", None)
+    return most if isinstance(most, int) else MOST_JSON
 
 
 def _methods_at(api: Litestar, path: str) -> list[str]:

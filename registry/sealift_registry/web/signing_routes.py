@@ -138,7 +138,7 @@ def _drafted(app: App, data: ActAsked) -> Made:
         ),
     )
     if isinstance(made, AcceptedSubmission):
-        return Made(DraftMade(None, [], _told(made, ())))
+        return Made(DraftMade(None, [], told(made, ())))
     return Made(DraftMade(drafts.write(made.draft), list(made.warnings), None))
 
 
@@ -167,7 +167,7 @@ async def submit_signed(request: Asking) -> Response[bytes]:
 
 
 def _taken_back(app: App, version: RoleVersion) -> Made:
-    return Made(_told(app.take_back(version), ()))
+    return Made(told(app.take_back(version), ()))
 
 
 def _submitted(app: App, signed: Draft) -> Made:
@@ -178,10 +178,11 @@ def _submitted(app: App, signed: Draft) -> Made:
     except SealiftError as bad:
         bad.what = " ".join((*said, bad.what))
         raise
-    return Made(_told(with_fingerprint(app.hub, done), said))
+    return Made(told(with_fingerprint(app.hub, done), said))
 
 
-def _told(done: AcceptedSubmission, left_out: tuple[str, ...] | list[str]) -> SubmissionMade:
+def told(done: AcceptedSubmission, left_out: tuple[str, ...] | list[str]) -> SubmissionMade:
+    """What became of something that was handed in."""
     return SubmissionMade(done.new, dict(done.data), list(done.lines), list(left_out))
 
 
