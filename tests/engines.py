@@ -48,6 +48,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         "g2_235_sessions_attacked",
         "g2_250_signed_documents",
         "g2_266_comments",
+        "g2_245_delivering",
         "g2_202_tour",
         *("g2_26_account_command", "g2_185_tokens_served", "g2_190_writing"),
     ),

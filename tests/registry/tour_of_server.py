@@ -7,7 +7,7 @@ none that nobody tried to use without the right.
 from __future__ import annotations
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from sealift_registry.access import accounts, tokens
 from sealift_registry.access.calling import ROLES, Grant
 from sealift_registry.access.gatekeeper import Gatekeeper
 from sealift_registry.jobs.job import Job
-from sealift_registry.storage.named_places import SourceSettings
+from sealift_registry.storage.named_places import ExportSettings, SourceSettings
 from sealift_signing import drafts
 from sealift_signing.acts.material import Ask
 from sealift_signing.errors import NotFoundError
@@ -36,7 +36,8 @@ from tests.registry.test_g3_80_jobs_seen import asked
 from tests.site_on_paper import SiteOnPaper
 
 V = f"/versions/{MODEL}/1"
-CARRIED = f"{SITE}-000001"
+CARRIED, WAITS = f"{SITE}-000001", f"{SITE}-000002"
+DISPATCHER = "dispatcher-1"
 RENEWAL = Ask("renew", (f"team.{TEAM}",))
 PAYLOAD = b"not a model, and long enough to be sent"
 NARROW, NARROWER = "narrow", "narrower"
@@ -135,6 +136,27 @@ def _upload(method: str) -> Stop:
 def _submit(world: World, desk: Desk) -> Response:
     signed = world.desks[APPROVERS[0]].signed(Ask("object", ("P-000001",), WHY))
     return desk.hands_in(signed)
+
+
+def _submit_transfer(world: World, desk: Desk) -> Response:
+    draft = (
+        drafts.read(desk.get(f"/transfers/{WAITS}/draft").content)
+        if desk.person == DISPATCHER
+        else None
+    )
+    signed = b"{}"
+    if draft is not None:
+        keys = [world.acme.signer(DISPATCHER)]
+        ask = Ask("transfer", (WAITS,))
+        signed = drafts.write(sign(draft, ask, keys, world.acme.app.hub.now()))
+    path = f"/transfers/{WAITS}/submissions"
+    return desk.post(path, signed, "application/octet-stream")
+
+
+def _returned(world: World) -> dict[str, Any]:
+    """What the site sent home, which is there already."""
+    (extract,) = (world.acme.medium / "sealift" / "returns" / SITE).glob("*/log/extract.json")
+    return {"extract": b64encode(extract.read_bytes()).decode()}
 
 
 WHY = {"reason": ("It fails at night.",)}
@@ -302,6 +324,10 @@ TOUR: Mapping[str, Stop] = {
     "comment_on_promotion": posts(
         "/promotions/P-000001/comments", "viewer", lambda _: {"text": "Why now?"}
     ),
+    "export_bundle": posts(f"/sites/{SITE}/exports", "operator", lambda _: {"folder": "gate"}),
+    "fetch_transfer_draft": reads(f"/transfers/{WAITS}/draft", DISPATCHER),
+    "submit_transfer": Stop(DISPATCHER, _submit_transfer),
+    "take_return": posts(f"/sites/{SITE}/receipts", "operator", _returned),
     "list_own_sessions": Stop("viewer", lambda _, desk: desk.get("/sessions"), own=True),
     "end_own_session": Stop("viewer", _own_session, own=True),
     "list_own_tokens": Stop("viewer", lambda _, desk: desk.get("/tokens"), own=True),
@@ -344,6 +370,12 @@ def touring(acme: Acme, plant: SiteOnPaper) -> Iterator[World]:
     received(acme, acme.returned(plant))
     lab = SourceSettings("mlflow", "https://lab.example", teams=TEAM)
     vars(hub.home.settings)["sources"] = {"lab": lab}
+    gate = acme.folder / "gate"
+    gate.mkdir()
+    vars(hub.home.settings)["exports"] = {"gate": ExportSettings(str(gate), SITE)}
+    acme.app.exports.draft(
+        SITE, gate, lambda *_: lambda _: None, full=True, any_software=False, anew=False
+    )
     jobs = {"over": asked(hub), "waits": asked(hub)}
     accounts.invite(hub, "ci", "service", [Grant("publisher", TEAM)], "root")
     accounts.invite(hub, "somebody", "person", [], "root")
@@ -357,7 +389,7 @@ def touring(acme: Acme, plant: SiteOnPaper) -> Iterator[World]:
             person(acme, f"a-{role}", Grant(role))
             has(role, signed_in(acme, f"a-{role}").secret)
             world.desks[role].account = f"a-{role}"
-        for one in (REQUESTER, APPROVERS[0]):
+        for one in (REQUESTER, APPROVERS[0], DISPATCHER):
             has(one, bound(acme, one))
         person(acme, "stranger")
         has("stranger", signed_in(acme, "stranger").secret)
