@@ -52,6 +52,8 @@ def test_g2_210_a_desk_signs_in_and_out(acme: Acme) -> None:
         assert "account.read" not in may
         lines = server.ask("GET", "/me", {**shows, "accept": "text/plain"}).text
         assert f"  read about models: team {TEAM}\n" in lines
+        assert "  cancel jobs: one's own\n" in lines
+        assert "  choose another password\n" in lines
         assert said["session"] not in lines
         assert server.ask("DELETE", "/session", shows).status_code == 204
         for again in ("GET", "DELETE"):

@@ -49,20 +49,22 @@ def _lines(own: Own) -> list[str]:
         found += ["", "Signs as:", *(f"  {one.name}" for one in own.offices)]
     found += ["", "May:"]
     found += [
-        f"  {ACTIONS[action].words}{_where(reach, hub)}" for action, (reach, hub) in own.may.items()
+        f"  {ACTIONS[action].words}{_where(action, reach, hub)}"
+        for action, (reach, hub) in own.may.items()
     ]
     return found
 
 
-def _where(reach: Reach, hub: bool) -> str:  # noqa: FBT001 - it is one of two words
-    """How far it goes, in words; nothing where there is no limit."""
+def _where(action: str, reach: Reach, hub: bool) -> str:  # noqa: FBT001 - it is one of two words
+    """How far it goes, in words; nothing where there is no limit, or its own words have it."""
     if reach.everything:
         return ""
     parts = ["the hub as a whole"] * hub
     parts += ["every site"] * reach.all_sites
     parts += [*_named("team", reach.teams), *_named("site", reach.sites)]
+    parts += ["one's own"] * (reach.owner is not None and bool(ACTIONS[action].roles))
     if not parts:
-        return ""  # what is one's own: the words of the action say it, or it is no more than that
+        return ""
     return f": {', '.join(parts)}"
 
 
