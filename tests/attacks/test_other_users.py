@@ -219,7 +219,8 @@ ELSEWHERE = {
     # They open what `job list` opens, and record as every command does.
     *("job show", "job watch", "job cancel", "job retry"),
     "account revoke-token",  # as account token
-    *("login", "logout", "whoami"),  # they open no home: what they ask is a server
+    # They open no home: what they ask is a server.
+    *("login", "logout", "whoami", "account take", "account password"),
     "serve",  # it opens what `list` opens, and goes on until it is told to end
     "runtime add",  # it opens no home, and fetches what it installs
     *("db init", "db upgrade", "db check"),  # a server's, and not this disk's

@@ -32,7 +32,9 @@ ELSEWHERE = {
     *("sealift blobs init", "sealift migrate"),
     *("sealift db init", "sealift db upgrade", "sealift db check"),
     *("sealift worker", "sealift builder run", "sealift serve"),  # they answer an object a line
-    *("sealift login", "sealift logout", "sealift whoami"),  # asked of a server alone
+    # Asked of a server alone.
+    *("sealift login", "sealift logout", "sealift whoami"),
+    *("sealift account take", "sealift account password"),
     "sealift-sign bind-account",  # a server drafts it
 }
 """Commands that need a server or a repository, or answer otherwise."""

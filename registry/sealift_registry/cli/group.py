@@ -32,7 +32,7 @@ MODULES: Mapping[str, str] = {
     "worker": "worker",
     "builder": "builder",
     "serve": "serve",
-    "account": "accounts",
+    "account": "own_account",
     "login": "signing_in",
     "logout": "signing_in",
     "whoami": "signing_in",

@@ -71,6 +71,15 @@ class Opened:
     ends: str
 
 
+@dataclass(frozen=True)
+class Seed:
+    """A seed of one-time codes for `account`: typed, or as a link that an authenticator takes."""
+
+    account: str
+    text: str
+    uri: str
+
+
 class RemoteHub:
     """A hub's server, asked by somebody who is signed in there, or by nobody yet."""
 
@@ -109,6 +118,40 @@ class RemoteHub:
     def sign_out(self) -> None:
         """End the session that is shown."""
         self._asking.write("DELETE", f"{API}/session")
+
+    def seed(self, invitation: str) -> Seed:
+        """A seed of one-time codes, for whoever shows an invitation.
+
+        Raises:
+            SealiftError: the server's: it is none that waits.
+        """
+        said = _json({"invitation": invitation})
+        answer = self._asking.write("POST", f"{API}/invitations/seed", said)
+        found = answer.json()
+        return Seed(
+            text_of(found, "account", answer),
+            text_of(found, "seed", answer),
+            text_of(found, "uri", answer),
+        )
+
+    def take_invitation(self, invitation: str, password: str, seed: str, code: str) -> None:
+        """Have the account sign in with this from now on.
+
+        Raises:
+            SealiftError: the server's: the password is too weak, or it is no code of the seed.
+        """
+        said = {"invitation": invitation, "password": password, "seed": seed, "code": code}
+        self._asking.write("POST", f"{API}/invitations/take", _json(said))
+
+    def change_password(self, old: str, new: str, code: str) -> tuple[str, ...]:
+        """Have the account sign in with a new password: the sessions that ended with that.
+
+        Raises:
+            SealiftError: the server's: the old one is wrong, or the new one too weak.
+        """
+        said = _json({"old": old, "new": new, "code": code})
+        answer = self._asking.write("POST", f"{API}/me/password", said)
+        return texts_of(answer.json(), "ended", answer)
 
     # ------------------------------------------------------------------ what is signed
 

@@ -1,0 +1,149 @@
+"""Somebody takes their invitation at their desk, and changes their password there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pyotp
+import pytest
+
+from sealift_registry.access.calling import Grant
+from sealift_registry.cli.terminal import Terminal
+from tests.registry.access_served import PASSWORD, goes_by, person
+from tests.registry.accounts_fixture import invited, stands
+from tests.registry.at_servers import AtServer, Desk, at_server
+from tests.registry.hub_fixture import Acme
+
+NEW = "another horse, of which nobody heard"
+
+pytestmark = pytest.mark.socket
+
+
+@pytest.fixture
+def at(acme: Acme) -> Iterator[AtServer]:
+    with at_server(acme) as found:
+        yield found
+
+
+@pytest.fixture
+def somebody(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Have somebody sit there who types these, one after the other; what they were asked."""
+
+    def sits(*typed: str | Callable[[], str]) -> list[str]:
+        left, asked = list(typed), []
+        begun = Terminal.__init__
+
+        def begins(self: Terminal, *, as_json: bool) -> None:
+            begun(self, as_json=as_json)
+            self.interactive = True
+
+        def prompt(what: str, **given: object) -> str:
+            assert given["hide_input"]
+            assert given["err"]
+            asked.append(what)
+            one = left.pop(0)
+            return one if isinstance(one, str) else one()
+
+        monkeypatch.setattr(Terminal, "__init__", begins)
+        monkeypatch.setattr(click, "prompt", prompt)
+        return asked
+
+    return sits
+
+
+def desk(at: AtServer, name: str) -> Desk:
+    """Of somebody who is not signed in."""
+    made = Desk(at, name, at.acme.folder / "desks" / name)
+    made.folder.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def test_g2_217_somebody_takes_their_invitation_at_their_desk(
+    at: AtServer, somebody: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = invited(at.acme, "vera", Grant("viewer"))
+    vera, seeds = desk(at, "vera"), []
+    real = pyotp.random_base32
+
+    def seed(length: int) -> str:
+        seeds.append(real(length))
+        return seeds[-1]
+
+    monkeypatch.setattr(pyotp, "random_base32", seed)
+
+    def code() -> str:
+        return pyotp.TOTP(seeds[-1]).at(at.acme.app.hub.now())
+
+    asked = somebody(
+        told.secret,
+        *("short", "short", code),
+        *(PASSWORD, "a slip", PASSWORD, PASSWORD, "000000"),
+        *(PASSWORD, PASSWORD, code),
+    )
+    said = vera.types("account", "take")
+    assert said.code == 0, said.err
+    assert seeds[-1] in said.err
+    assert "otpauth://totp/" in said.err
+    assert "A password has 12 to 1024 characters" in said.err
+    assert "two different ones" in said.err
+    assert len(asked) == 12
+    assert f"sealift login vera --server {at.address}" in said.out
+    assert stands(at.acme, "vera").words == "open"
+    for one in (told.secret, PASSWORD, seeds[-1]):
+        assert one not in said.out
+    somebody(told.secret)
+    assert vera.refused("account", "take") == "no-invitation"
+    goes_by(at.acme, minutes=2)
+    somebody(PASSWORD, code)
+    assert vera("login", "vera")["name"] == "vera"
+
+
+def test_g2_217_where_the_answer_was_cut_off_signing_in_is_tried(
+    at: AtServer, somebody: Callable[..., list[str]]
+) -> None:
+    told = invited(at.acme, "vera")
+    somebody(told.secret, PASSWORD, PASSWORD, lambda: _taken(at.acme))
+    said = desk(at, "vera").types("account", "take", "--json")
+    error = json.loads(said.err.splitlines()[-1])["error"]
+    assert error["code"] == "no-invitation"
+    assert "try to sign in" in error["next"]
+
+
+def _taken(acme: Acme) -> str:
+    from sealift_registry.access import accounts
+
+    accounts.recover(acme.app.hub, "vera", "root")  # so that the one at hand is none any more
+    return "000000"
+
+
+def test_g2_220_somebody_changes_their_password_at_their_desk(
+    at: AtServer, somebody: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    del tmp_path
+    who = person(at.acme, "vera")
+    vera, other = desk(at, "vera"), desk(at, "vera-elsewhere")
+    for one in (vera, other):
+        somebody(PASSWORD, who.says()["code"])
+        one("login", "vera")
+    goes_by(at.acme, minutes=1)
+    somebody("wrong", NEW, NEW, lambda: who.says()["code"])
+    assert vera.refused("account", "password") == "wrong-password"
+    somebody(PASSWORD, NEW, NEW, lambda: who.says()["code"])
+    said = vera.types("account", "password")
+    assert said.code == 0, said.err
+    assert "With that 1 other session ended." in said.out
+    assert vera("whoami")["account"] == "vera"
+    assert other.refused("whoami") == "signed-out"
+    somebody(NEW, lambda: who.says()["code"])
+    assert other("login", "vera")["name"] == "vera"
+
+
+def test_g2_217_nobody_is_asked_where_nobody_sits(at: AtServer) -> None:
+    vera = desk(at, "vera")
+    assert vera.refused("account", "take") == "nobody-to-ask"
+    assert vera.types("account", "take", "--json", server=False).error == "server-needed"
+    assert vera.refused("account", "password") == "not-signed-in"
+    assert not at.asked
