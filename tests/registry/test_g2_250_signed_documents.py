@@ -71,6 +71,27 @@ def test_g2_250_models_are_told_by_their_newest_versions_page_by_page(home: Acme
     assert got(home, "models").json()["refused"][0]["code"] == "row-not-logged"
 
 
+def test_g2_250_a_model_is_shown_with_what_is_listed_of_it(
+    home: Acme, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sealift_registry.shown import model
+
+    said = got(home, "models/vision/tiny").json()
+    assert (said["model"], said["listed"]) == ("vision/tiny", {"production": "vision/tiny/1"})
+    assert [one["version"] for one in said["versions"]] == ["vision/tiny/2", "vision/tiny/1"]
+    cli = Cli(home, capsys)
+    assert "  for production   vision/tiny/1" in cli.says("show", "vision/tiny").splitlines()
+    monkeypatch.setattr(model, "USUAL", 1)
+    assert cli.says("show", "vision/tiny").splitlines()[-1] == (
+        "There is more:  sealift list versions --model vision/tiny --newest-first"
+    )
+    unlisted = cli.says("show", "vision/tiny").splitlines()[1]
+    assert unlisted == "  None of its newest versions is listed for a stage."
+    assert got(home, "models/vision/none").json()["code"] == "no-model"
+    assert got(home, "models/fraud/tiny").json()["code"] == "no-team"
+    assert cli("show", "vision/none")[0] == 3
+
+
 def test_g2_251_evidence_says_what_it_says_and_who_signed_it(home: Acme) -> None:
     answer = got(home, f"{VERSION}/evidence")
     said = answer.json()

@@ -8,9 +8,11 @@ from base64 import b64decode
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from sealift_registry.access.calling import Grant
 from sealift_registry.access.gatekeeper import Gatekeeper
+from sealift_registry.audit.tables import log_entry
 from sealift_signing import drafts
 from tests.registry.accounts_fixture import signed_in
 from tests.registry.desks_of_server import Desk
@@ -157,10 +159,11 @@ def test_g2_268_a_comment_that_was_changed_is_not_told(asked: Acme) -> None:
     with desks(asked, REQUESTER) as (dora,):
         says(dora, "I have doubts.")
         no_triggers(asked)
-        asked.sql(
-            "UPDATE log_entry SET body = CAST(REPLACE(CAST(body AS TEXT), 'doubts', 'hopes!') "
-            "AS BLOB) WHERE type = 'promotion.commented'"
-        )
+        t = log_entry
+        with asked.behind() as connection:
+            row = connection.execute(select(t).where(t.c.type == "promotion.commented")).one()
+            body = bytes(row.body).replace(b"doubts", b"hopes!")
+            connection.execute(update(t).where(t.c.seq == row.seq).values(body=body))
         listed = dora.get(PLACE).json()
     assert listed["comments"] == []
     assert listed["refused"][0]["code"] == "log-damaged"

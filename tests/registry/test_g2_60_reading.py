@@ -26,6 +26,7 @@ READS: tuple[tuple[str, tuple[str, ...], type[msgspec.Struct]], ...] = (
     ),
     ("versions/vision/tiny/1", ("show", "vision/tiny/1"), shapes.VersionShown),
     ("models", ("list", "models"), shapes.Models),
+    ("models/vision/tiny", ("show", "vision/tiny"), shapes.ModelShown),
     ("promotions", ("list", "promotions"), shapes.Promotions),
     (
         "promotions?stage=production",
@@ -270,7 +271,8 @@ def test_g2_66_every_route_that_reads_is_compared_or_said_why_not() -> None:
         for one, _, _ in READS
     }
     here = {
-        one.replace("P-000001", "{promotion:str}")
+        one.replace("vision/tiny", "{team:str}/{model:str}")
+        .replace("P-000001", "{promotion:str}")
         .replace("plant-7-000001", "{transfer:str}")
         .replace("plant-7", "{site:str}")
         .replace("J-000001", "{job:str}")

@@ -300,6 +300,7 @@ TOUR: Mapping[str, Stop] = {
     "remove_upload": _upload("DELETE"),
     "show_me": Stop("viewer", lambda _, desk: desk.get("/me"), own=True),
     "list_models": reads("/models"),
+    "show_model": reads(f"/models/{MODEL}"),
     "list_evidence": reads(f"{V}/evidence"),
     "fetch_evidence": _document(
         f"{V}/evidence/{{}}", _first(f"{V}/evidence", "evidence", "0", "sha256")

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 @command(sealift, "show", example="sealift show vision/digits/3", at_server=True)
-@click.argument("what", metavar="VERSION|P-NUMBER|SITE|TRANSFER|PERSON")
+@click.argument("what", metavar="VERSION|MODEL|P-NUMBER|SITE|TRANSFER|PERSON")
 @click.option(
     "--pictures",
     metavar="FOLDER",
     help="Of a version: write a picture of each variant's proof (SVG) to FOLDER.",
 )
 def show(session: Session, *, what: str, pictures: str | None) -> None:
-    """Show all about a version, promotion, site or person.
+    """Show all about a version, model, promotion, site or person.
 
     Or about a transfer, by its id.
     """
@@ -48,10 +48,13 @@ def show(session: Session, *, what: str, pictures: str | None) -> None:
 
 def _show_remote(session: Session, what: str) -> None:
     """The same of a hub behind its server."""
-    from sealift_registry.catalog.reference import VersionRef
+    from sealift_registry.catalog.reference import ModelRef, VersionRef
     from sealift_registry.client.address import address_of
 
-    if "/" in what:
+    if what.count("/") == 1:
+        of = ModelRef.parse(what)
+        remote.show(session, "show-model", address_of("models", of.team, of.model))
+    elif "/" in what:
         ref = VersionRef.parse(what)
         remote.show(session, "show-version", address_of("versions", *str(ref).split("/")))
     elif re.fullmatch(r"P-[0-9]+", what):

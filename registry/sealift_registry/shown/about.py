@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sealift_registry.catalog.reference import VersionRef, parse_promotion
-from sealift_registry.shown import person, promotion, site, transfer, version
+from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
+from sealift_registry.shown import model, person, promotion, site, transfer, version
 from sealift_registry.trust.hub import Hub
 from sealift_registry.views import people, promotions, sites, transfers, versions
 from sealift_signing.errors import NotFoundError
@@ -19,12 +19,15 @@ Shown = tuple[str, dict[str, Any], list[str]]
 
 
 def all_about(hub: Hub, connection: Connection, what: str) -> Shown:
-    """All about the version, promotion, site, transfer or person that `what` names.
+    """All about the version, model, promotion, site, transfer or person that `what` names.
 
     Raises:
         NotFoundError: it names nothing that there is.
         RefusedError: something of it is not what was signed.
     """
+    if what.count("/") == 1:
+        said = model.told(hub, connection, ModelRef.parse(what))
+        return "model", dict(said.data), list(said.lines)
     if "/" in what:
         found = versions.version(hub, connection, VersionRef.parse(what))
         return "version", version.version_data(found), version.version_lines(found)
@@ -43,8 +46,8 @@ def all_about(hub: Hub, connection: Connection, what: str) -> Shown:
         "nothing-of-that-name",
         f"Nothing here is called {what}.",
         subject=what,
-        next_step="Write TEAM/MODEL/VERSION, P-000001, or the id of a site, a transfer or a "
-        "person.",
+        next_step="Write TEAM/MODEL/VERSION, TEAM/MODEL, P-000001, or the id of a site, a "
+        "transfer or a person.",
     )
 
 

@@ -12,8 +12,8 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from sealift_registry.catalog import page_sizes
 from sealift_registry.catalog.pages import PagePlace
-from sealift_registry.catalog.reference import VersionRef, parse_promotion
-from sealift_registry.shown import evidence
+from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
+from sealift_registry.shown import evidence, model
 from sealift_registry.views import documents, versions
 from sealift_registry.web import guarding, places, shapes
 from sealift_registry.web.answering import Asking, Reads, answered, tagged
@@ -60,6 +60,19 @@ def list_models(
 ) -> Response[bytes]:
     """List models, each with its newest version: of the teams that one may see."""
     return listed(request, "models", PagePlace(limit, beyond), team=team)
+
+
+@get(
+    f"{API}/models/{{team:str}}/{{model:str}}",
+    tags=["models"],
+    **Reads("model.read", shapes.ModelShown).declared(),
+)
+def show_model(request: Asking) -> Response[bytes]:
+    """Show all about a model: its newest versions, and which is listed for which stage."""
+    named, hub = request.path_params, served_by(request).app.hub
+    ref = ModelRef.parse(f"{named['team']}/{named['model']}")
+    with hub.reading() as connection:
+        return answered(request, model.told(hub, connection, ref))
 
 
 @get(
@@ -142,7 +155,7 @@ def _version(request: Asking) -> VersionRef:
 
 
 ROUTES: tuple[Any, ...] = (
-    *(list_models, list_evidence, fetch_evidence, fetch_promotion_document),
+    *(list_models, show_model, list_evidence, fetch_evidence, fetch_promotion_document),
     *(fetch_transfer, list_receipts, fetch_receipt),
 )
 """All of them."""

@@ -68,6 +68,19 @@ class Models(Page):
     models: list[ModelRow]
 
 
+class ModelShown(Page, kw_only=True):
+    """All about a model.
+
+    Attributes:
+        listed: by each stage the newest version that is listed for it.
+        versions: the newest; a list of its versions has the others, too.
+    """
+
+    model: str
+    listed: dict[str, str]
+    versions: list[VersionRow]
+
+
 class PromotionRow(Struct):
     """A promotion in a list."""
 
