@@ -27,6 +27,7 @@ from tests.benchmarks import (
     memory,
     proofs,
     report,
+    served,
     starting,
     transfers,
     tuf_walk,
@@ -70,6 +71,7 @@ BENCHMARKS = {
     "s3": Benchmark(blobs_on_s3.measure),
     "log-appends": Benchmark(log_appends.measure),
     "engines": Benchmark(engines.measure),
+    "server": Benchmark(served.measure),
     "log-proofs": Benchmark(log_proofs.measure),
 }
 """Every benchmark by its name, in the order of the report."""

@@ -611,7 +611,7 @@ def test_f2_442_the_nearest_kind_of_list_is_named(hub: Acme, capsys: Capsys) -> 
     code, _, err = Cli(hub, capsys)("list", "version")
     told = " ".join(err.split())
     assert code == 2
-    assert "'version' is not one of versions, promotions, sites" in told
+    assert "'version' is not one of versions, models, promotions, sites" in told
     assert "Did you mean versions?" in told
     _, _, err = Cli(hub, capsys)("list", "qqqq")
     assert "Did you mean" not in err

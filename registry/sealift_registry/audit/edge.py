@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import BindParameter, Connection, bindparam, func, or_, select
@@ -247,13 +248,25 @@ def included(connection: Connection, edge: Edge, row: LogRow) -> Entry:
     return prover(connection, edge)(row)
 
 
+MOST_KEPT = 4096
+"""Entries that a process keeps as it read them."""
+LARGEST_KEPT = 4 << 10
+"""Bytes of the largest of them."""
+
+
+@lru_cache(MOST_KEPT)
+def _read(body: bytes) -> Entry:
+    """An entry by its bytes, which say the same whoever asks."""
+    return read_entry(body)
+
+
 def _included(tree: TiledTree, edge: Edge, seq: int, leaf: bytes, body: bytes) -> Entry:
     if leaf != merkle.leaf_hash(body):
         raise damaged(f"entry {seq} is not the one that was signed")
     proof = merkle.inclusion_proof_from(tree, seq, edge.size)
     try:
         merkle.verify_inclusion(leaf, seq, edge.size, proof, edge.root)
-        return read_entry(body)
+        return _read(body) if len(body) <= LARGEST_KEPT else read_entry(body)
     except SealiftError as bad:
         raise damaged(f"entry {seq} is not the one that was signed") from bad
 

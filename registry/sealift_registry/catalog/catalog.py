@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, func, select
 
-from sealift_registry.catalog import discards, filed, logged, tables
+from sealift_registry.catalog import discards, filed, kept_statements, logged, tables
 from sealift_registry.catalog.discards import Discards
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
 from sealift_registry.trust import signed_log
-from sealift_signing import statements
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import stage_of
 from sealift_signing.statements import (
@@ -267,7 +266,7 @@ class Catalog:
             RefusedError: what it has is not the statement that was signed.
         """
         what = f"statement {sha256[:12]}"
-        found = statements.read(kind, self.statement_body(sha256), what=what)
+        found = kept_statements.read(kind, self.statement_body(sha256), what)
         if found.sha256 != sha256:
             raise _differs(what)
         return found
