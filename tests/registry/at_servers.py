@@ -177,7 +177,8 @@ def at_server(acme: Acme) -> Iterator[AtServer]:
         body = found.content
         if kind == "application/json" and found.status_code < 300 and body:
             body = json.dumps(at.alters(asked, json.loads(body))).encode()
-        return answer(body.decode(), f"{found.status_code} Said", kind)
+        tag = {"etag": found.headers["etag"]} if "etag" in found.headers else {}
+        return answer(body.decode(), f"{found.status_code} Said", kind, **tag)
 
     with answering(answers) as server:
         at = AtServer(acme, server.address)

@@ -10,12 +10,15 @@ import click
 import pyotp
 import pytest
 
+from sealift_registry.access import granting
 from sealift_registry.access.calling import Grant
 from sealift_registry.cli.terminal import Terminal
 from tests.registry.access_served import PASSWORD, goes_by, person
 from tests.registry.accounts_fixture import invited, stands
 from tests.registry.at_servers import AtServer, Desk, at_server
-from tests.registry.hub_fixture import Acme
+from tests.registry.http_answers import Asked
+from tests.registry.hub_fixture import TEAM, Acme
+from tests.registry.test_hub_cli import Capsys, Cli
 
 NEW = "another horse, of which nobody heard"
 
@@ -139,6 +142,55 @@ def test_g2_220_somebody_changes_their_password_at_their_desk(
     assert other.refused("whoami") == "signed-out"
     somebody(NEW, lambda: who.says()["code"])
     assert other("login", "vera")["name"] == "vera"
+
+
+def test_g2_223_an_administrator_sees_to_accounts_from_a_desk(at: AtServer, capsys: Capsys) -> None:
+    cli, root = Cli(at.acme, capsys), at.desk("root", Grant("administrator"))
+
+    def same(*words: str) -> None:
+        """A desk is told what the hub tells."""
+        kept = json.loads(cli(*words, "--json")[1])
+        assert root(*words) == kept
+        assert root.types(*words).out == cli(*words)[1]
+
+    told = root.types("account", "invite", "vera", "--role", f"viewer:team={TEAM}")
+    assert told.code == 0, told.err
+    assert "sli_" in told.out
+    assert f"sealift account take --server {at.address}" in told.out
+    assert stands(at.acme, "vera").invited_by == "root"
+    program = root("account", "invite", "ci", "--service")
+    assert program["secret"] is None
+    same("account", "list")
+    same("account", "show", "vera")
+    assert root("account", "grant", "vera", "auditor")["new"]
+    assert not root("account", "grant", "vera", "auditor")["new"]
+    assert root("account", "revoke", "vera", f"viewer:team={TEAM}")["new"]
+    assert [str(one) for one in stands(at.acme, "vera").grants.values()] == ["auditor"]
+    assert root.refused("account", "grant", "root", "viewer") == "own-right"
+    token = json.loads(cli("account", "token", "ci", "--scope", "me.read", "--json")[1])["token"]
+    assert root("account", "revoke-token", "ci", token)["token"] == token
+    again = root("account", "recover", "vera")
+    assert again["secret"].startswith("sli_")
+    assert root("account", "disable", "vera")["new"]
+    assert root.types("account", "disable", "vera").out == (
+        "The account vera is disabled already.\n"
+    )
+    assert root.refused("account", "show", "nobody") == "no-account"
+    assert at.desk("ben").refused("account", "list") == "forbidden"
+
+
+def test_g2_224_another_administrator_was_faster(at: AtServer) -> None:
+    root = at.desk("root", Grant("administrator"))
+    invited(at.acme, "vera")
+
+    def meanwhile(asked: Asked, said: dict[str, object]) -> dict[str, object]:
+        if asked.method == "GET":
+            granting.grant(at.acme.app.hub, "vera", Grant("viewer"), "another")
+        return said
+
+    at.alters = meanwhile
+    assert root.refused("account", "grant", "vera", "auditor") == "changed-since"
+    assert list(stands(at.acme, "vera").grants.values()) == [Grant("viewer")]
 
 
 def test_g2_217_nobody_is_asked_where_nobody_sits(at: AtServer) -> None:

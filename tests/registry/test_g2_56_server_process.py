@@ -7,6 +7,8 @@ import http.client
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.registry.accounts_fixture import invited
 from tests.registry.hub_fixture import Acme
 from tests.registry.real_workers import until
 from tests.registry.served_hub import serving
@@ -277,3 +280,20 @@ def test_g2_59_a_certificate_that_cannot_be_used_is_said(
     code, _, err = Cli(acme, capsys)("serve", "--port", "0")
     assert code == 2
     assert "belong together" in err
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_g2_217_a_first_server_says_how_somebody_is_invited(acme: Acme, *, there: bool) -> None:
+    if there:
+        invited(acme, "anna")
+    acme.close()
+    line = [sys.executable, "-m", "tests.registry.serve_process", "--home", str(acme.root)]
+    with subprocess.Popen(
+        [*line, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline(), process.stdout.readline()]
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+    assert said[0].startswith("Serves the hub at http://127.0.0.1:")
+    assert ("sealift account invite NAME --role administrator" in rest) is not there

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from sealift_registry.access import tables
 from sealift_registry.access.calling import Grant, Kind, Role
 from sealift_registry.trust import signed_log
+from sealift_registry.trust.hub import Hub
 from sealift_signing.errors import NotFoundError
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import NAME
@@ -159,6 +161,16 @@ def known(connection: Connection, name: str) -> Standing:
             next_step="Those that there are: sealift account list",
         )
     return found
+
+
+def any_account(hub: Hub) -> bool:
+    """Whether anybody has an account yet, or had one.
+
+    Raises:
+        FailedError: the database could not be read.
+    """
+    with hub.reading() as connection:
+        return connection.execute(select(tables.account.c.id).limit(1)).first() is not None
 
 
 def all_standings(connection: Connection) -> dict[str, Standing]:

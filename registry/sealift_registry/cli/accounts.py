@@ -1,4 +1,4 @@
-"""`sealift account`: who may sign in to the server, and what they may do, at the hub's shell."""
+"""`sealift account`: who may sign in to the server, and what they may do."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift_registry.cli import accounts_at_desk
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 
@@ -23,7 +24,12 @@ def account() -> None:
     """Accounts of the server: who signs in, and what each may do."""
 
 
-@command(account, "invite", example="sealift account invite anna --role viewer:team=vision")
+@command(
+    account,
+    "invite",
+    example="sealift account invite anna --role viewer:team=vision",
+    at_server=True,
+)
 @click.argument("name")
 @click.option("--role", "roles", multiple=True, metavar="ROLE", help=ROLE)
 @click.option("--service", is_flag=True, help="A program's account: it has tokens alone.")
@@ -47,11 +53,14 @@ def invite(session: Session, *, name: str, roles: Sequence[str], service: bool, 
 
     grants = [Grant.parse(one) for one in roles]
     kind: Kind = "service" if service else "person"
+    if session.server is not None:
+        accounts_at_desk.invite(session, name, [one.spelled for one in grants], kind, hours)
+        return
     done = accounts.invite(session.app.hub, name, kind, grants, user(), hours)
     _answer(session, "account-invite", done)
 
 
-@command(account, "recover", example="sealift account recover anna")
+@command(account, "recover", example="sealift account recover anna", at_server=True)
 @click.argument("name")
 @click.option(
     "--hours",
@@ -69,28 +78,37 @@ def recover(session: Session, *, name: str, hours: int) -> None:
     """
     from sealift_registry.access import accounts
 
+    if session.server is not None:
+        accounts_at_desk.recover(session, name, hours)
+        return
     done = accounts.recover(session.app.hub, name, user(), hours)
     _answer(session, "account-recover", done)
 
 
-@command(account, "list", example="sealift account list")
+@command(account, "list", example="sealift account list", at_server=True)
 def list_(session: Session) -> None:
     """List accounts, how each stands, and what it was granted."""
     from sealift_registry.access import standing
     from sealift_registry.shown import accounts as shown
 
+    if session.server is not None:
+        accounts_at_desk.list_(session)
+        return
     with session.app.hub.reading() as connection:
         told = shown.listed(standing.all_standings(connection).values())
     session.terminal.answer("account-list", told.data, told.lines)
 
 
-@command(account, "show", example="sealift account show anna")
+@command(account, "show", example="sealift account show anna", at_server=True)
 @click.argument("name")
 def show(session: Session, *, name: str) -> None:
     """Show what an account may do, its sessions and its tokens."""
     from sealift_registry.access import sessions, standing, tokens
     from sealift_registry.shown import accounts as shown
 
+    if session.server is not None:
+        accounts_at_desk.show(session, name)
+        return
     with session.app.hub.reading() as connection:
         of = standing.known(connection, name)
         told = shown.whole(
@@ -99,7 +117,7 @@ def show(session: Session, *, name: str) -> None:
     session.terminal.answer("account-show", told.data, told.lines)
 
 
-@command(account, "disable", example="sealift account disable anna")
+@command(account, "disable", example="sealift account disable anna", at_server=True)
 @click.argument("name")
 def disable(session: Session, *, name: str) -> None:
     """Keep everybody out of an account, from now on.
@@ -109,12 +127,17 @@ def disable(session: Session, *, name: str) -> None:
     """
     from sealift_registry.access import accounts
 
-    new = accounts.disable(session.app.hub, name, user())
+    if session.server is not None:
+        new = accounts_at_desk.disable(session, name)
+    else:
+        new = accounts.disable(session.app.hub, name, user())
     line = f"The account {name} is disabled{'' if new else ' already'}."
     session.terminal.answer("account-disable", {"account": name, "new": new}, line)
 
 
-@command(account, "grant", example="sealift account grant anna publisher:team=vision")
+@command(
+    account, "grant", example="sealift account grant anna publisher:team=vision", at_server=True
+)
 @click.argument("name")
 @click.argument("role")
 def grant(session: Session, *, name: str, role: str) -> None:
@@ -127,13 +150,18 @@ def grant(session: Session, *, name: str, role: str) -> None:
     from sealift_registry.access.calling import Grant
 
     one = Grant.parse(role)
-    new = granting.grant(session.app.hub, name, one, user())
+    if session.server is not None:
+        new = accounts_at_desk.grant(session, name, one.spelled)
+    else:
+        new = granting.grant(session.app.hub, name, one, user())
     line = f"{name} is {one}{'' if new else ' already'}."
     data = {"account": name, "grant": one.spelled, "new": new}
     session.terminal.answer("account-grant", data, line)
 
 
-@command(account, "revoke", example="sealift account revoke anna publisher:team=vision")
+@command(
+    account, "revoke", example="sealift account revoke anna publisher:team=vision", at_server=True
+)
 @click.argument("name")
 @click.argument("role")
 def revoke(session: Session, *, name: str, role: str) -> None:
@@ -145,7 +173,10 @@ def revoke(session: Session, *, name: str, role: str) -> None:
     from sealift_registry.access.calling import Grant
 
     one = Grant.parse(role)
-    new = granting.revoke(session.app.hub, name, one, user())
+    if session.server is not None:
+        new = accounts_at_desk.revoke(session, name, one.spelled)
+    else:
+        new = granting.revoke(session.app.hub, name, one, user())
     line = f"{name} is {one} no more." if new else f"{name} was not granted that: {one}."
     data = {"account": name, "grant": one.spelled, "new": new}
     session.terminal.answer("account-revoke", data, line)
@@ -189,7 +220,12 @@ def token(session: Session, *, name: str, scopes: Sequence[str], note: str, days
     session.terminal.answer("account-token", data, lines)
 
 
-@command(account, "revoke-token", example="sealift account revoke-token ci token-0011223344556677")
+@command(
+    account,
+    "revoke-token",
+    example="sealift account revoke-token ci token-0011223344556677",
+    at_server=True,
+)
 @click.argument("name")
 @click.argument("token")
 def revoke_token(session: Session, *, name: str, token: str) -> None:
@@ -199,10 +235,13 @@ def revoke_token(session: Session, *, name: str, token: str) -> None:
     """
     from sealift_registry.access import standing, tokens
 
-    hub = session.app.hub
-    with hub.reading() as connection:
-        of = standing.known(connection, name)
-    tokens.revoke(hub, of.id, token, user())
+    if session.server is not None:
+        accounts_at_desk.revoke_token(session, name, token)
+    else:
+        hub = session.app.hub
+        with hub.reading() as connection:
+            of = standing.known(connection, name)
+        tokens.revoke(hub, of.id, token, user())
     data = {"account": name, "token": token}
     session.terminal.answer("account-revoke-token", data, f"{token} of {name} is revoked.")
 
@@ -215,9 +254,6 @@ def _answer(session: Session, name: str, done: Invited) -> None:
     lines = shown.lines(done.account)
     if done.secret:
         data |= {"secret": done.secret, "ends": done.ends}
-        lines += [
-            "",
-            f"The invitation counts once, until {done.ends}. It is told this once:",
-            f"  {done.secret}",
-        ]
+        url = session.app.hub.home.settings.server.public_url
+        lines += ["", *accounts_at_desk.told(done.secret, done.ends, url)]
     session.terminal.answer(name, data, lines)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CLAIM = "server"
 """The claim of whoever serves a hub whose rows are in its home."""
+INVITE = "sealift account invite NAME --role administrator"
+"""What whoever starts a hub's first server does next."""
 
 
 @command(sealift, "serve", example="sealift serve --host 127.0.0.1 --port 8700")
@@ -65,6 +67,7 @@ def serve(session: Session, *, host: str | None, port: int | None, grace: int) -
 
 def _serve(session: Session, listening: Listening, grace: int) -> None:
     from sealift_registry.access.gatekeeper import Gatekeeper
+    from sealift_registry.access.standing import any_account
     from sealift_registry.web import server
     from sealift_registry.web.api import Served
     from sealift_registry.web.health import Health
@@ -75,6 +78,8 @@ def _serve(session: Session, listening: Listening, grace: int) -> None:
 
     def begun() -> None:
         lines = [f"Serves the hub at {url}", f"  What it answers:  {url}/docs"]
+        if not any_account(app.hub):
+            lines.append("  Nobody has an account yet:  " + INVITE)
         _tell(session, "ready", {"url": url, "port": listening.port}, lines)
 
     def noted(text: str) -> None:

@@ -43,12 +43,14 @@ class Answer:
         kind: the media type, without its parameters.
         body: all of it.
         server: whose it is, for errors.
+        tag: by which the state that it tells of is named (ETag); empty where it has none.
     """
 
     status: int
     kind: str
     body: bytes
     server: str
+    tag: str = ""
 
     def check(self) -> None:
         """Check that it is no problem.

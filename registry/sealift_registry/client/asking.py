@@ -83,6 +83,7 @@ class Sent:
     body: bytes = b""
     kind: str = JSON
     once: str = ""
+    match: str = ""
 
 
 class Asking:
@@ -111,14 +112,16 @@ class Asking:
         return self._answered("GET", asked, kind, None)
 
     def write(
-        self, method: str, path: str, body: bytes = b"", *, kind: str = JSON, once: str = ""
+        self, method: str, path: str, body: bytes = b"", *, kind: str = JSON, match: str = ""
     ) -> Answer:
         """Have the server do something, once: asked again, it answers what it did.
+
+        `match` is the tag of the state that is to be changed, where that is asked for.
 
         Raises:
             SealiftError: as `read`.
         """
-        sent = Sent(body, kind, once or secrets.token_hex(16))
+        sent = Sent(body, kind, secrets.token_hex(16), match)
         return self._answered(method, path, JSON, sent)
 
     def close(self) -> None:
@@ -155,6 +158,7 @@ class Asking:
             headers["authorization"] = f"Bearer {self._secret}"
         if sent is not None:
             headers |= {"content-type": sent.kind, "idempotency-key": sent.once}
+            headers |= {"if-match": sent.match} if sent.match else {}
         with faults.told(self.address):
             response: Any = self._pool.request(
                 method,
@@ -174,7 +178,8 @@ class Asking:
             response.release_conn()
         self._compare_clocks(response.headers.get("date"))
         media_type = (response.headers.get("content-type") or "").partition(";")[0].strip().lower()
-        answer = Answer(response.status, media_type, body, str(self.address))
+        tag = response.headers.get("etag") or ""
+        answer = Answer(response.status, media_type, body, str(self.address), tag)
         return answer, _pause(response.status, response.headers)
 
     def _check_head(self, response: Any) -> None:  # noqa: ANN401 - urllib3's own

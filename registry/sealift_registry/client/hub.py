@@ -239,6 +239,27 @@ class RemoteHub:
         """
         return self._asking.write("POST", f"{API}{path}").json()
 
+    def change(self, method: str, path: str, said: Object | None = None) -> Object:
+        """Have something made or ended: what is answered.
+
+        Raises:
+            SealiftError: the server's.
+        """
+        body = b"" if said is None else _json(said)
+        return self._asking.write(method, f"{API}{path}", body).json()
+
+    def change_of(
+        self, thing: str, method: str, path: str = "", said: Object | None = None
+    ) -> Object:
+        """Have something changed at `path` below `thing`, as that stands now: what is answered.
+
+        Raises:
+            SealiftError: the server's; somebody else may have changed it meanwhile.
+        """
+        tag = self._asking.read(f"{API}{thing}").tag
+        body = b"" if said is None else _json(said)
+        return self._asking.write(method, f"{API}{thing}{path}", body, match=tag).json()
+
 
 def _submitted(said: Object, answer: Answer) -> Submitted:
     new, data = said.get("new"), said.get("data")
