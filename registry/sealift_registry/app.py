@@ -242,7 +242,7 @@ def _for_server(draft: Draft) -> UsageError:
         "binding-for-server",
         "What was signed says whose an account of a server is, and is taken by that server alone.",
         subject=draft.object[0],
-        next_step="Hand it in there, where you sign in.",
+        next_step="Hand it in there: sealift submit FILE --server URL",
     )
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from sealift_registry.access.calling import Grant
 from sealift_registry.trust.repository import Repository
 from sealift_signing import drafts
+from sealift_signing.acts.material import Ask
 from sealift_signing.public_key import PublicKey
 from tests.registry.at_servers import AtServer, Desk, at_server
 from tests.registry.hub_fixture import APPROVERS, MODEL, REQUESTER, SITE, STAGE, TEAM, Acme
-from tests.registry.signing_people import members_of
+from tests.registry.signing_people import members_of, sign
 from tests.registry.test_g3_80_jobs_seen import asked as job_asked
 
 pytestmark = pytest.mark.socket
@@ -212,3 +214,42 @@ def test_g2_138_the_servers_warnings_are_shown_as_the_servers(at: AtServer) -> N
     said = dora.types(*REQUEST, "--yes", *dora.key)
     assert "The server says: All is well." in said.out
     assert "\x1b" not in said.out
+
+
+def test_g2_139_an_account_is_bound_by_whoever_signs_in(at: AtServer) -> None:
+    dora = at.desk(REQUESTER)
+    assert dora("whoami")["person"] is None
+    line = ["login", REQUESTER, "--bind", "--yes"]
+    said = dora.types(*line, *dora.key, "--json")
+    assert done(said.json)["person"] == REQUESTER, said.err
+    assert dora("whoami")["person"] == REQUESTER
+    assert done(dora(*REQUEST, "--yes", *dora.key))["new"]
+
+
+def test_g2_139_a_binding_is_signed_on_another_machine_as_well(at: AtServer) -> None:
+    dora = at.desk(REQUESTER)
+    told = dora("login", REQUESTER, "--bind")
+    assert told["sign"].startswith(f"sealift-sign bind-account {REQUESTER} {at.address} ")
+    made = drafts.read((dora.folder / told["draft"]).read_bytes(), what="it")
+    ask = Ask("bind-account", (REQUESTER, str(at.address)))
+    signed = sign(made, ask, [at.acme.signer(REQUESTER)], at.acme.app.hub.now())
+    (dora.folder / "bound.signed").write_bytes(drafts.write(signed))
+    assert done(dora("submit", "bound.signed"))["person"] == REQUESTER
+    assert dora.refused("submit", "bound.signed") == "binding-refused"
+
+
+def test_g2_139_what_binds_is_for_the_server_that_is_named(at: AtServer) -> None:
+    """A server that hands on another's challenge would be taken for whoever signs it there."""
+    dora = at.desk(REQUESTER)
+    other = replace(at.address, host="localhost")
+    kept = dora.sessions.at(at.address)
+    assert kept is not None
+    dora.sessions.keep(replace(kept, url=str(other)))
+    line = ["login", REQUESTER, "--bind", "--yes", *dora.key, "--json", "--server", str(other)]
+    assert dora.types(*line, server=False).error == "other-act"
+
+
+def test_g2_139_nobody_binds_with_a_session_that_ended(at: AtServer) -> None:
+    dora = at.desk(REQUESTER)
+    at.acme.later(days=60)
+    assert dora.refused("login", REQUESTER, "--bind", "--yes", *dora.key) == "nobody-to-ask"

@@ -121,6 +121,33 @@ def sign(
     return draft, PublicKey.from_tuf(signers[-1].public_key)
 
 
+def bind_account(session: Session, account: str, key: str | None, *, yes: bool) -> None:
+    """Prove to the server whose an account there is: by a key, here; or by a draft, elsewhere.
+
+    Raises:
+        RefusedError: the gate, the person or the server refuses it.
+    """
+    from sealift_registry.cli.signing import Signing
+    from sealift_signing.acts.material import Ask
+
+    how = Signing((key,) if key else (), at_hub=False, draft="", over=(), confirm=(), yes=yes)
+    ask = Ask("bind-account", (account, str(session.server)))
+    found = session.remote.binding_draft()
+    if not key:
+        _write_draft(session, found.draft, ask, how, (), found.warnings)
+        return
+    signed, _ = sign(session, found.draft, ask, how, warnings=found.warnings)
+    tell(session, hand_in(session, signed))
+
+
+def hand_in(session: Session, signed: Draft) -> Submitted:
+    """Hand in what was signed, where its act is taken in."""
+    from sealift_signing import drafts
+
+    data, hub = drafts.write(signed), session.remote
+    return hub.bind(data) if signed.act == "bind-account" else hub.submit(data)
+
+
 def tell(session: Session, done: Submitted) -> None:
     """What a server says became of what was handed in."""
     data = {
@@ -143,12 +170,10 @@ def _hand_in(
 ) -> None:
     """Hand in what was signed; where more people are to sign it, write it for the next."""
     from sealift_registry.trust.draft_files import file_name
-    from sealift_signing import drafts
     from sealift_signing.desk.cli.acts import signer_name
 
-    data = drafts.write(signed)
     try:
-        done = session.remote.submit(data)
+        done = hand_in(session, signed)
     except SealiftError as bad:
         if bad.code != NOT_ENOUGH:
             raise

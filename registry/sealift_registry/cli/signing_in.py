@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_registry.cli import remote
+from sealift_registry.cli.at_desk import bind_account
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_signing.drawing import pasted, word
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     "--certificate", metavar="FILE", help="This desk's own certificate (PEM), if one is asked for."
 )
 @click.option("--certificate-key", metavar="FILE", help="The key of that certificate (PEM).")
+@click.option("--bind", is_flag=True, help="Prove your key as well, so that the account is yours.")
+@click.option("--key", metavar="FILE", help="With --bind: your key, by which you sign.")
+@click.option("--yes", is_flag=True, help="With --bind: sign without being asked whether to.")
 def login(
     session: Session,
     *,
@@ -51,18 +55,44 @@ def login(
     authorities: str | None,
     certificate: str | None,
     certificate_key: str | None,
+    bind: bool,
+    key: str | None,
+    yes: bool,
 ) -> None:
     """Sign in at a hub's server, with a password and a one-time code.
 
     Other commands then do with --server what they do with --home at the hub. The session is kept in
     a file of yours alone, with how the server is believed, until `sealift logout` or its end.
+
+    With --bind you also prove a key by which you sign something here, so that what you sign counts
+    as handed in by you; whoever is signed in already is asked for no password then.
+    """
+    if bind and _is_in(session, account):
+        bind_account(session, account, key, yes=yes)
+        return
+    _sign_in(session, account, password_file, code, (authorities, certificate, certificate_key))
+    if bind:
+        bind_account(session, account, key, yes=yes)
+
+
+def _sign_in(
+    session: Session,
+    account: str,
+    password_file: str | None,
+    code: str | None,
+    files: tuple[str | None, ...],
+) -> None:
+    """Open a session, keep it, and tell of it.
+
+    Raises:
+        SealiftError: the server's; or nobody can be asked; or a file is none.
     """
     from sealift_registry.client.asking import Tls
     from sealift_registry.client.hub import RemoteHub
     from sealift_registry.client.sessions import OpenSession
 
     server, kept = _server(session), _sessions(session)
-    tls = Tls(*map(_absolute, (authorities, certificate, certificate_key)))
+    tls = Tls(*map(_absolute, files))
     if tls == Tls():
         tls = _tls_before(kept, server)
     tls.context()  # before a password is typed
@@ -119,6 +149,21 @@ def whoami(session: Session) -> None:
     """Say who you are to a hub's server, and what you may do there."""
     _server(session)
     remote.show(session, "whoami", "/me")
+
+
+def _is_in(session: Session, account: str) -> bool:
+    """Whether somebody is signed in with this account, and has not been signed out."""
+    found = _sessions(session).at(_server(session))
+    if found is None or found.name != account:
+        return False
+    try:
+        session.remote.members("/me")
+    except RefusedError as bad:
+        if bad.code != "signed-out":
+            raise
+        del session.remote
+        return False
+    return True
 
 
 # ---------------------------------------------------------------------- what is asked

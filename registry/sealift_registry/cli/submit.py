@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from sealift_registry.cli.at_desk import hand_in
 from sealift_registry.cli.cards import read_file
 from sealift_registry.cli.drafts import read_signed
 from sealift_registry.cli.group import sealift
@@ -220,7 +221,7 @@ def _handed_in(session: Session, copies: Sequence[Draft], left_out: list[str]) -
     from sealift_signing import drafts
 
     joined, _ = drafts.join(copies)
-    done = session.remote.submit(drafts.write(joined))
+    done = hand_in(session, joined)
     left_out += done.left_out
     return done
 

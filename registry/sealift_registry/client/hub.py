@@ -200,6 +200,9 @@ class RemoteHub:
         unchanged = found.get("unchanged")
         if isinstance(unchanged, dict):
             return _submitted(unchanged, answer)
+        return self._offered(found, answer)
+
+    def _offered(self, found: Object, answer: Answer) -> Offered:
         data = bytes_of(found, "draft", answer)
         made = drafts.read(data, what=f"the draft that {self.address} offers")
         return Offered(made, texts_of(found, "warnings", answer))
@@ -211,6 +214,26 @@ class RemoteHub:
             SealiftError: the server's: it does not count, or no longer follows.
         """
         answer = self._asking.write("POST", f"{API}/submissions", signed, kind=DRAFT)
+        return _submitted(answer.json(), answer)
+
+    # ------------------------------------------------------------------ whose account it is
+
+    def binding_draft(self) -> Offered:
+        """The draft of what binds the account to whoever signs it, with a challenge of now.
+
+        Raises:
+            SealiftError: the server's; or what it answers is no draft.
+        """
+        answer = self._asking.write("POST", f"{API}/me/binding/draft")
+        return self._offered(answer.json(), answer)
+
+    def bind(self, signed: bytes) -> Submitted:
+        """Hand in what binds the account, as it was signed.
+
+        Raises:
+            SealiftError: the server's: it answers another challenge, or is by a key of nobody's.
+        """
+        answer = self._asking.write("POST", f"{API}/me/binding", signed, kind=DRAFT)
         return _submitted(answer.json(), answer)
 
     # ------------------------------------------------------------------ what is shown
