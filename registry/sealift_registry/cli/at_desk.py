@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,7 @@ def carry_out(
             other_keys=asked.other_keys,
         )
     if isinstance(found, Submitted):
-        tell(session, found)
+        _tell_unchanged(session, found)
     elif how.keys:
         signed, key = sign(session, found.draft, asked.ask, how, cards, warnings=found.warnings)
         _hand_in(session, signed, key, asked.ask, how, cards)
@@ -160,6 +161,13 @@ def tell(session: Session, done: Submitted) -> None:
 
 def _silent(_subject: str, _done: int, _total: int) -> None:
     """Nothing is compared."""
+
+
+def _tell_unchanged(session: Session, done: Submitted) -> None:
+    """That the server drafts nothing: it says that what was asked for stands."""
+    first = "Nothing was signed. The server says that it stands already:"
+    lines = tuple(f"  {one}" for one in done.lines)
+    tell(session, replace(done, new=False, lines=(first, *lines)))
 
 
 # ---------------------------------------------------------------------- when more have to sign
