@@ -95,6 +95,7 @@ def test_g2_245_a_bundle_is_written_signed_at_a_desk_and_finished(
 
 def test_g2_246_no_folder_but_one_that_has_a_name_and_is_the_sites(ready: Acme, gate: Path) -> None:
     with desks(ready, DISPATCHER) as (desk,):
+        assert desk.get(f"/sites/{SITE}/export-folders").json() == {"folders": ["gate"]}
         for folder in ("other", "nowhere", str(gate), "../gate", "/media"):
             answer = asks(desk, folder=folder)
             assert (answer.status_code, answer.json()["code"]) == (404, "no-export-folder"), folder

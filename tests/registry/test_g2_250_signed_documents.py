@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import update
 
+from sealift_registry.catalog import tables
 from sealift_registry.web import shapes
 from sealift_signing import statements
 from sealift_signing.statements import Approval, Evidence, Objection, Receipt, Request, Transfer
@@ -139,6 +141,17 @@ def test_g2_251_evidence_that_is_not_what_was_signed_is_not_sent(home: Acme) -> 
         answer = got(home, path)
         assert answer.status_code == 409, answer.content
         assert answer.json()["next"]
+
+
+def test_g2_251_what_is_damaged_here_is_not_said_to_be_asked_wrongly(home: Acme) -> None:
+    (first, *_) = got(home, f"{VERSION}/evidence").json()["evidence"]
+    no_triggers(home)
+    t = tables.statement
+    with home.behind() as connection:
+        connection.execute(update(t).where(t.c.sha256 == first["sha256"]).values(body=b"{}"))
+    answer = got(home, f"{VERSION}/evidence")
+    assert (answer.status_code, answer.json()["status"]) == (409, 409)
+    assert answer.json()["code"] == "bad-shape"
 
 
 def test_g2_252_a_promotion_gives_all_that_it_consists_of(home: Acme) -> None:

@@ -197,6 +197,10 @@ def test_g2_261_an_upload_stays_until_its_job_has_ended(acme: Acme) -> None:
 def test_g2_262_a_version_of_a_registry_with_a_name(acme: Acme, mlflow_store: str) -> None:
     named(acme, lab=SourceSettings("mlflow", mlflow_store, "digits", teams=TEAM))
     with publisher(acme) as desk:
+        listed = desk.get(f"/teams/{TEAM}/sources")
+        assert listed.json() == {
+            "sources": [{"source": "lab", "kind": "mlflow", "root": "digits"}]
+        }, "and not where it is"
         answer = asks(desk, model="digits", source="lab", reference="models:/digits@champion")
         job = job_of(acme, answer)
         out = asks(desk, model="digits", source="lab", reference="models:/other/1")
@@ -256,6 +260,7 @@ def test_g2_262_a_reference_stays_in_the_root(
 def test_g2_262_a_source_of_another_team_is_as_one_that_there_is_not(acme: Acme) -> None:
     named(acme, lab=SourceSettings("mlflow", "https://lab.example", teams="sound"))
     with publisher(acme) as desk:
+        assert desk.get(f"/teams/{TEAM}/sources").json() == {"sources": []}
         theirs = asks(desk, model="x", source="lab", reference="models:/x/1")
         nobodys = asks(desk, model="x", source="den", reference="models:/x/1")
     assert (theirs.status_code, theirs.json()["code"]) == (404, "no-named-source")

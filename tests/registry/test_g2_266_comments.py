@@ -155,7 +155,7 @@ def test_g2_268_pages_of_them_and_the_last_with_the_promotion(
     assert last == "  More:  sealift audit list --term promotion=P-000001"
 
 
-def test_g2_268_a_comment_that_was_changed_is_not_told(asked: Acme) -> None:
+def test_g2_268_a_comment_that_was_changed_is_not_told(asked: Acme, capsys: Capsys) -> None:
     with desks(asked, REQUESTER) as (dora,):
         says(dora, "I have doubts.")
         no_triggers(asked)
@@ -167,3 +167,6 @@ def test_g2_268_a_comment_that_was_changed_is_not_told(asked: Acme) -> None:
         listed = dora.get(PLACE).json()
     assert listed["comments"] == []
     assert listed["refused"][0]["code"] == "log-damaged"
+    shown = Cli(asked, capsys).says("show", "P-000001")
+    assert "Not listed is a comment, entry " in shown
+    assert "hopes" not in shown

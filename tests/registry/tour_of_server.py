@@ -313,6 +313,8 @@ TOUR: Mapping[str, Stop] = {
     "fetch_receipt": _document(
         f"/sites/{SITE}/receipts/{{}}", _first(f"/transfers/{CARRIED}", "receipt")
     ),
+    "list_sources": reads(f"/teams/{TEAM}/sources", "publisher"),
+    "list_export_folders": reads(f"/sites/{SITE}/export-folders", "operator"),
     "ingest_version": posts(
         f"/teams/{TEAM}/versions",
         "publisher",

@@ -9,6 +9,7 @@ from sealift_registry.promotion.status import PromotionStatus
 from sealift_registry.regression import comparison_words
 from sealift_registry.regression.regression_report import KIND
 from sealift_registry.shown.comments import comment_lines, comments_data
+from sealift_registry.shown.told import refusal_lines
 from sealift_registry.views.promotions import PromotionView
 from sealift_signing import shape
 from sealift_signing.documents import Withdrawal
@@ -23,6 +24,7 @@ def promotion_lines(view: PromotionView) -> list[str]:
     said = comment_lines(view.comments)
     if said:
         said = ["", "  What people said of it, which nobody signed:", *said]
+    said += refusal_lines(view.untold_comments, "a comment, {}")
     if view.older_comments:
         asked = [f"promotion={view.status.promotion.id}"]
         said.append(f"  More:  sealift audit list --term {pasted(asked)}")
@@ -152,6 +154,8 @@ def status_data(status: PromotionStatus) -> dict[str, Any]:
             | {"sha256": one.sha256}
             for one in status.objections
         ],
+        "not_heard": list(status.not_heard),
+        "doubt": status.doubt,
         "have": len(counted.counted),
         "need": counted.needed,
         "listed": status.listed,

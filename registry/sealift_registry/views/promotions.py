@@ -14,7 +14,7 @@ from sealift_registry.catalog.reference import promotion_id
 from sealift_registry.promotion import comparison_checks
 from sealift_registry.promotion.status import Counted, Counting, PromotionStatus, status_of
 from sealift_registry.views.comments import Comment, comments
-from sealift_registry.views.pages import Page, page_rows, told_or_refused
+from sealift_registry.views.pages import FalseRow, Page, page_rows, told_or_refused
 
 MOST_COMMENTS = 20
 """That are told with a promotion; the log has the others, too."""
@@ -28,12 +28,14 @@ class PromotionView:
         stale: what is told first of its comparisons: they are old, or its request leaves them out.
         comments: what people said of it last, the oldest first.
         older_comments: whether they said more before.
+        untold_comments: those of the last that are not what was signed.
     """
 
     status: PromotionStatus
     stale: tuple[str, ...]
     comments: tuple[Comment, ...] = ()
     older_comments: bool = False
+    untold_comments: tuple[FalseRow, ...] = ()
 
 
 def promotions(
@@ -68,4 +70,5 @@ def promotion(connection: Connection, now: datetime, number: int) -> PromotionVi
     )
     said = comments(connection, number, PageBounds(MOST_COMMENTS, None, newest_first=True))
     older = said.after is not None
-    return PromotionView(found, tuple(told_first), tuple(reversed(said.rows)), older)
+    last = tuple(reversed(said.rows))
+    return PromotionView(found, tuple(told_first), last, older, said.refused)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from litestar import Litestar, Request, Response
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
@@ -52,12 +53,13 @@ from sealift_registry.web.job_events import Listeners
 from sealift_registry.web.limits import Limits
 from sealift_registry.web.metrics import Metrics
 from sealift_registry.web.watching import Watching
-from sealift_signing.errors import SealiftError
+from sealift_signing.errors import MalformedError, SealiftError
 
 MOST_JSON = 1 << 20
 """Bytes of a body, where a route says nothing else."""
 TOLD_EVERY = 60
 """Seconds after which it is seen whether the log is to be told of failures."""
+READING = {"GET", "HEAD"}
 THREADS = 16
 """Requests that are worked at at once; each takes at most one connection to the database."""
 
@@ -202,6 +204,8 @@ def _answer(
     """Any error, as a problem."""
     bad = _in_words(request, error)
     found = problems.problem(bad)
+    if isinstance(error, MalformedError) and request.method in READING:  # nothing was sent
+        found = msgspec.structs.replace(found, status=409)
     headers = problems.headers(bad)
     if isinstance(error, MethodNotAllowedException):
         headers["allow"] = ", ".join(_methods_at(request.app, request.url.path))

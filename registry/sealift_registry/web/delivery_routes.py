@@ -21,9 +21,10 @@ from sealift_registry.delivery import tables, unsigned_transfers
 from sealift_registry.jobs.job import ORDINARY
 from sealift_registry.kinds import ExportArguments, export_wanted
 from sealift_registry.receiving import receive_sent
+from sealift_registry.shown.told import Told
 from sealift_registry.storage.named_places import export_folder
 from sealift_registry.web import guarding, places, writing
-from sealift_registry.web.answering import Asking, tagged
+from sealift_registry.web.answering import Asking, Reads, answered, tagged
 from sealift_registry.web.guarding import caller_of
 from sealift_registry.web.intake_routes import Priority, ask_for, asks_for_jobs
 from sealift_registry.web.reading import API, served_by
@@ -63,6 +64,12 @@ class ExportAsked(msgspec.Struct, forbid_unknown_fields=True):
     priority: Priority = ORDINARY
 
 
+class ExportFolders(msgspec.Struct):
+    """The names of the folders to which bundles for a site may be written."""
+
+    folders: list[str]
+
+
 class ReturnSent(msgspec.Struct, forbid_unknown_fields=True):
     """What a site sent home: its files, in base64.
 
@@ -80,6 +87,18 @@ class ReturnTaken(msgspec.Struct):
 
     returns: list[dict[str, Any]]
     refused: list[dict[str, Any]]
+
+
+@get(
+    f"{API}/sites/{{site:str}}/export-folders",
+    tags=["sites"],
+    **Reads("export.ask", ExportFolders).declared(),
+)
+def list_export_folders(request: Asking) -> Response[bytes]:
+    """List the folders to which bundles for a site may be written."""
+    site, there = request.path_params["site"], served_by(request).app.hub.home.settings.exports
+    names = sorted(name for name, said in there.items() if said.is_for(site))
+    return answered(request, Told({"folders": names}, names or ["The settings name none."]))
 
 
 @post(f"{API}/sites/{{site:str}}/exports", **asks_for_jobs("export.ask", "sites"))
@@ -221,5 +240,7 @@ def _untold(_name: str, _total: int) -> Callable[[int], None]:
     return lambda _more: None
 
 
-ROUTES: tuple[Any, ...] = (export_bundle, fetch_transfer_draft, submit_transfer, take_return)
+ROUTES: tuple[Any, ...] = (
+    *(list_export_folders, export_bundle, fetch_transfer_draft, submit_transfer, take_return),
+)
 """All of them."""

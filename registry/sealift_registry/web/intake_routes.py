@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, post
+from litestar import Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
@@ -29,13 +29,15 @@ from sealift_registry.kinds import (
     ingest_wanted,
 )
 from sealift_registry.shown import job_asked
+from sealift_registry.shown.told import Told
 from sealift_registry.web import writing
-from sealift_registry.web.answering import Asking
+from sealift_registry.web.answering import Asking, Reads, answered
 from sealift_registry.web.guarding import caller_of
-from sealift_registry.web.reading import API
+from sealift_registry.web.reading import API, served_by
 from sealift_registry.web.upload_routes import uploads_of
 from sealift_registry.web.writing import Made, Writes
 from sealift_signing import shape
+from sealift_signing.drawing import word
 from sealift_signing.errors import UsageError
 
 Priority = Annotated[int, msgspec.Meta(ge=1, le=9)]
@@ -94,6 +96,25 @@ class JobsAsked(msgspec.Struct):
     jobs: list[JobAsked]
 
 
+class SourceShown(msgspec.Struct):
+    """A source that settings.toml names.
+
+    Attributes:
+        kind: `mlflow` or `dvc`.
+        root: what is read of it; empty: all.
+    """
+
+    source: str
+    kind: str
+    root: str
+
+
+class Sources(msgspec.Struct):
+    """From where models of a team may be taken in."""
+
+    sources: list[SourceShown]
+
+
 def asks_for_jobs(action: str, tag: str) -> dict[str, Any]:
     """How a route that asks for jobs is declared."""
     spec = ResponseSpec(JobsAsked, generate_examples=False, description="Asked for, not done yet.")
@@ -125,6 +146,20 @@ async def ingest_version(request: Asking, data: JSONBody[VersionAsked]) -> Respo
         return made
 
     return await writing.once(request, act)
+
+
+@get(
+    f"{API}/teams/{{team:str}}/sources",
+    tags=["models"],
+    **Reads("version.ingest", Sources).declared(),
+)
+def list_sources(request: Asking) -> Response[bytes]:
+    """List the sources from which models of a team may be taken in."""
+    team, there = request.path_params["team"], served_by(request).app.hub.home.settings.sources
+    found = {name: said for name, said in sorted(there.items()) if said.is_for(team)}
+    rows = [{"source": name, "kind": one.kind, "root": one.root} for name, one in found.items()]
+    lines = [f"{name}  {one.kind}  {word(one.root or '-')}" for name, one in found.items()]
+    return answered(request, Told({"sources": rows}, lines or ["The settings name none."]))
 
 
 def _asked(
@@ -179,5 +214,5 @@ def ask_for(app: App, wanted: Sequence[Wanted], by: str) -> tuple[Made, list[str
     return Made(dict(told.data), 202, {"location": f"{API}/jobs/{names[0]}"}), names
 
 
-ROUTES: tuple[Any, ...] = (ingest_version, convert_version)
+ROUTES: tuple[Any, ...] = (list_sources, ingest_version, convert_version)
 """All of them."""

@@ -315,6 +315,8 @@ class PromotionStatus(Struct):
     approvals: list[ApprovalShown]
     set_aside: list[str]
     objections: list[ObjectionShown]
+    not_heard: list[str]
+    doubt: str
     have: int
     need: int
     listed: bool
