@@ -74,6 +74,7 @@ OF_NOTHING_SIGNED = {
     "job.asked",
     "job.ended",
     "log.key-taken-up",
+    "promotion.commented",
     "return.accepted",
     "return.refused",
     "transfer.begun",

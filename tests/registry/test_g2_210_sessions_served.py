@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sealift_registry.access import checking, granting, sessions, throttling
@@ -144,6 +146,23 @@ def test_g2_212_what_another_session_was_told_is_not_good_for_this_one(acme: Acm
         anna, ben = server.browser(person(acme, "anna")), server.browser(person(acme, "ben"))
         mixed = anna | {"x-sealift-csrf": ben["x-sealift-csrf"]}
         assert code_of(server.ask("DELETE", "/session", mixed), 403) == "cross-site"
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_g2_212_what_any_page_may_send_is_no_json(acme: Acme, kind: str) -> None:
+    """A browser asks nobody before it sends text or a form."""
+    anna = person(acme, "anna")
+    with at_server(acme) as server:
+        body = json.dumps(anna.says()).encode()
+        sent = {"content-type": kind} if kind else {}
+        answer = server.client.post("/api/v1/session", content=body, headers=sent)
+        assert code_of(answer, 415) == "wrong-media-type"
+        shows = server.desk(anna)
+        answer = server.ask("POST", "/tokens", {**shows, **sent}, content=b'{"scopes":["me.read"]}')
+        assert code_of(answer, 415) == "wrong-media-type"
+        said = {**shows, "content-type": "application/json; charset=utf-8"}
+        answer = server.ask("POST", "/tokens", said, content=b'{"scopes":["me.read"]}')
+        assert answer.status_code == 201
 
 
 def test_g2_213_a_browsers_session_ends_where_it_signs_in_anew(acme: Acme) -> None:

@@ -131,6 +131,7 @@ def test_g2_226_a_disabled_account_is_out_and_a_recovered_one_is_nobodys(acme: A
         assert back.json()["state"] == "invited"
         assert back.json()["secret"].startswith("sli_")
         assert stands(acme, "anna").invited_by == "root"
+        assert stands(acme, "anna").person is None
         nobody = server.ask("GET", "/accounts/nobody", root)
         assert code_of(nobody, 404) == "no-account"
         odd = server.ask("GET", "/accounts/a%00b", root)

@@ -23,7 +23,7 @@ from sealift_registry.access.calling import Caller, Way
 from sealift_registry.access.refusals import SignedOutError
 from sealift_registry.access.rows import InvitationRow, SecretRow, is_so
 from sealift_registry.access.sessions import SKEW, Opened
-from sealift_registry.access.standing import Standing
+from sealift_registry.access.standing import PASSWORD, Standing
 from sealift_registry.trust.hub import Hub
 from sealift_signing import events, shape
 from sealift_signing.canonical import Json
@@ -189,7 +189,7 @@ def change_password(
         ended = sessions.end_others(connection, now.id, caller.credential)
         data: dict[str, Json] = {"account": now.id, "row": made.digest(), "ended": list(ended)}
         terms = {**granting.terms(now), sessions.SESSION: ended}
-        return hub.entry(standing.PASSWORD, now.name, data, terms), tuple(ended)
+        return hub.entry(PASSWORD, now.name, data, terms), tuple(ended)
 
     return hub.commit(action).result
 

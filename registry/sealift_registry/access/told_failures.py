@@ -22,7 +22,7 @@ from sealift_signing.errors import FailedError
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant, moment
 
-FAILED = "access.failed"
+ANONYMOUS = "access.failed"
 TERM = "failed"
 """The term by which those of a kind are found."""
 
@@ -98,7 +98,7 @@ class ToldFailures:
             _check_due(connection, kind, now)
             data: dict[str, Json] = {"kind": kind, "count": waits.count}
             data["since"] = moment(waits.began)
-            return self._hub.entry(FAILED, "server", data, {TERM: kind}), None
+            return self._hub.entry(ANONYMOUS, "server", data, {TERM: kind}), None
 
         try:
             with suppress(FailedError):
@@ -117,7 +117,7 @@ def _check_due(connection: Connection, kind: str, now: datetime) -> None:
         _NotYetError: it was.
     """
     e, t = log_entry.c, log_term.c
-    lately = (e.recorded_at <= moment(now + AHEAD), e.type == FAILED)
+    lately = (e.recorded_at <= moment(now + AHEAD), e.type == ANONYMOUS)
     of_kind = (
         select(func.max(e.recorded_at))
         .join(log_term, t.seq == e.seq)

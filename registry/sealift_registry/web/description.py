@@ -104,6 +104,8 @@ def _complete(operation: Schema, said: Mapping[str, Any]) -> None:
         statuses[404] = PROBLEMS[404]
     for status in said.get("problems", ()):
         statuses[status] = PROBLEMS[status]
+    if "requestBody" in operation:  # as Litestar has it: JSON
+        statuses |= {status: PROBLEMS[status] for status in (415, 422)}
     _asked_with(operation, said)
     answers = operation.setdefault("responses", {})
     if said.get("text"):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sealift_registry.web.api import Served
 
 ACTION, WHERE, OPEN, LISTED, ONCE = "action", "where", "open", "listed", "once"
+JSON = "application/json"
 OWN = {"request", "state", "data"}
 """What a function is given and no address holds."""
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -94,11 +95,27 @@ async def check_allowed(connection: Connection, handler: BaseRouteHandler) -> No
     served: Served = connection.app.state.served
     if handler.opt.get(OPEN):
         served.limits.take("address", door.address(connection))
+        check_kind(connection, handler)
         return
     if not handler.opt.get(ACTION):
         raise signed_out()
     served.limits.check("address", door.address(connection))
     await sync_to_thread(_check, connection, handler)
+
+
+def check_kind(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Check that a body that is read as JSON says that it is.
+
+    What says that it is text, a browser sends for any page, and asks nobody.
+
+    Raises:
+        UsageError: it says something else.
+    """
+    if "data" not in handler.parsed_fn_signature.parameters:
+        return
+    kind = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != JSON:
+        raise refusals.wrong_media_type(kind, JSON)
 
 
 def check_known(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -137,6 +154,7 @@ def _check(connection: Connection, handler: BaseRouteHandler) -> None:
     if caller.by == "browser":
         _check_own_page(connection, handler, caller)
     check_known(connection, handler)
+    check_kind(connection, handler)
     finds: Finds = handler.opt[WHERE]
     if finds is LATER:
         return
