@@ -79,7 +79,7 @@ class AtServer:
         """Somebody at a desk of theirs, who is signed in there."""
         made = Desk(self, name, self.acme.folder / "desks" / name)
         made.folder.mkdir(parents=True)
-        (made.folder / "pass").write_text(f"{PASSPHRASE}\n")
+        made.has_passphrase()
         secret = signed_in(self.acme, name, *grants).secret
         if bound:
             self._bind(name, secret)
@@ -108,6 +108,10 @@ class Desk:
     @property
     def environment(self) -> Mapping[str, str]:
         return {"XDG_CONFIG_HOME": str(self.folder / "config")}
+
+    def has_passphrase(self) -> None:
+        """Write down what opens every key."""
+        (self.folder / "pass").write_text(f"{PASSPHRASE}\n")
 
     @property
     def sessions(self) -> Sessions:

@@ -82,7 +82,8 @@ def _of_tls(server: ServerAddress, bad: Exception) -> FailedError:
             f"No TLS connection to {server} came about.",
             subject=str(server),
             next_step="See whether this port speaks TLS, and whether the server asks for a "
-            "certificate of yours.",
+            "certificate of yours: sealift login ACCOUNT --certificate FILE --certificate-key "
+            "FILE --server URL",
         )
     why, step = _CERTIFICATES.get(number, _UNKNOWN)
     return FailedError(
@@ -97,7 +98,8 @@ _CLOCK = "Compare the clock of this machine with another; if it is right, tell w
 _UNKNOWN = (
     "nobody whom this machine knows vouches for it",
     (
-        "If your organisation has an authority of its own, name the file of its certificate. Never "
+        "If your organisation has an authority of its own, name the file of its certificate: "
+        "sealift login ACCOUNT --authorities FILE --server URL. Never "
         "go on without knowing who answers."
     ),
 )
@@ -162,7 +164,8 @@ def bad_certificate_file(file: str, bad: Exception) -> FailedError:
         "certificate-file",
         f"The file {word(file)} cannot be used for TLS: {drawn(str(why), 120)}.",
         subject=file,
-        next_step="Give files in PEM: certificates, and the key that belongs to yours.",
+        next_step="Give files in PEM: certificates, and the key that belongs to yours; they are "
+        "named when you sign in: sealift login --help",
     )
 
 

@@ -153,5 +153,5 @@ def _damaged(path: Path) -> MalformedError:
         "session-file-damaged",
         f"{path} is not the session that was kept there.",
         subject=str(path),
-        next_step="Remove it, and sign in again.",
+        next_step="Remove it, and sign in again: sealift login ACCOUNT --server URL",
     )
