@@ -54,8 +54,8 @@ class ServerAddress:
                 "server-address-secret",
                 "The address of a server holds a name or a password.",
                 subject=host,
-                next_step="Leave it out; who you are is told when you sign in: sealift login ACCOUNT "
-                "--server URL",
+                next_step="Leave it out, and say who you are when you sign in: sealift login "
+                "ACCOUNT --server URL",
             )
         found = cls(scheme, host, PORTS[scheme] if port is None else port)
         if not found.is_encrypted and not _is_loopback(host):
