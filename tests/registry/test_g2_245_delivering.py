@@ -142,14 +142,20 @@ def test_g2_247_what_is_no_signed_draft_of_it_finishes_nothing(ready: Acme, gate
         wrong = desk.post(f"/transfers/{FIRST}/submissions", draft)
         (gate / "sealift").rename(gate / "elsewhere")
         moved = hands_in(desk, signed(ready, draft))
-        vars(ready.app.hub.home.settings)["exports"] = {}
-        nowhere = hands_in(desk, signed(ready, draft))
+        (gate / "elsewhere").rename(gate / "sealift")
+        for there in (
+            {},
+            {"gate": ExportSettings(str(gate), "plant-8")},
+            {"gate": ExportSettings(str(ready.folder / "other"), SITE)},
+        ):
+            vars(ready.app.hub.home.settings)["exports"] = there
+            nowhere = hands_in(desk, signed(ready, draft))
+            assert nowhere.json()["code"] == "transfer-not-waiting", there
     assert unsigned.status_code == 409, unsigned.json()
     assert (other.status_code, other.json()["code"]) == (400, "draft-of-another")
     assert junk.status_code == 400
     assert wrong.status_code == 415
     assert moved.status_code in {404, 409}, moved.json()
-    assert nowhere.json()["code"] == "transfer-not-waiting"
     assert "transfer.exported" not in ready.types()
 
 

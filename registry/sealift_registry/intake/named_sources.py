@@ -115,9 +115,7 @@ def _at(of: SourceSettings, asked: NamedReference) -> MlflowSource | DvcSource:
             raise _outside(of, asked)
         return MlflowSource(of.origin, asked.reference)
     by_name = _ARTIFACT.fullmatch(asked.reference) and not asked.revision
-    if by_name:
-        if of.root:  # where it lies, the repository says alone
-            raise _outside(of, asked)
+    if by_name:  # where it lies, the repository says alone: in no root that is a folder
         found = DvcSource(of.origin, artifact=asked.reference)
     else:
         found = DvcSource(of.origin, asked.reference, asked.revision or "HEAD")
