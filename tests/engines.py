@@ -79,7 +79,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "It kills servers, each of which has a store of its own.": ("g2_204_server_under_load",),
         "It is about what a desk makes of a server's answers.": (
             *("g2_123_reading_at_desks", "g2_130_signing_at_desks"),
-            *("g2_140_a_hostile_server", "g2_217_at_ones_desk"),
+            *("g2_140_a_hostile_server", "g2_151_more_at_desks", "g2_217_at_ones_desk"),
         ),
         "It is about settings.toml, and one hub that shows it.": ("g2_256_named_places",),
         "It asks at random, and what it asks is the same on both.": ("g2_200_described",),
