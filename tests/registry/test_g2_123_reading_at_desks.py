@@ -104,7 +104,7 @@ def test_g2_124_what_needs_the_hubs_disk_says_so(at_founded: AtServer) -> None:
     desk = at_founded.desk("vera", *EVERYTHING)
     for line in (
         *("init --solo", "ingest onnx x.onnx --as vision/tiny", "gc", "db check", "blobs check"),
-        *("audit verify", "serve", "account token ci --scope job.read", "fingerprint", "receive x"),
+        *("audit verify", "serve", "fingerprint", "receive x"),
         *("export plant-7 --to x", "submit x.signed --medium x", "site answer plant-7 --out x"),
     ):
         said = desk.types(*line.split(), "--json", first=True)

@@ -90,6 +90,7 @@ def test_g2_217_somebody_takes_their_invitation_at_their_desk(
     assert said.code == 0, said.err
     assert seeds[-1] in said.err
     assert "otpauth://totp/" in said.err
+    assert any(one.endswith("issuer=Sealift") for one in said.err.splitlines()), "on one line"
     assert "A password has 12 to 1024 characters" in said.err
     assert "two different ones" in said.err
     assert len(asked) == 12
@@ -177,6 +178,33 @@ def test_g2_223_an_administrator_sees_to_accounts_from_a_desk(at: AtServer, caps
     )
     assert root.refused("account", "show", "nobody") == "no-account"
     assert at.desk("ben").refused("account", "list") == "forbidden"
+
+
+def test_g2_219_a_token_of_ones_own_is_made_at_a_desk(at: AtServer) -> None:
+    person(at.acme, "vera", Grant("viewer"))
+    person(at.acme, "ben")
+    vera = at.desk("vera")
+    said = vera.types("account", "token", "vera", "--scope", "me.read", "--note", "a notebook")
+    assert said.code == 0, said.err
+    assert "slt_" in said.out
+    made = vera("account", "token", "vera", "--scope", "version.read", "--days", "3")
+    assert made["scopes"] == ["version.read"]
+    assert vera.refused("account", "token", "ben", "--scope", "me.read") == "own-token-alone"
+    assert vera("account", "revoke-token", "vera", made["token"])["token"] == made["token"]
+    assert vera.refused("account", "revoke-token", "ben", made["token"]) == "forbidden"
+    assert vera.refused("account", "revoke-token", "vera", made["token"]) == "no-token"
+
+
+def test_g2_219_what_a_server_answers_of_a_token_or_a_grant_is_read_strictly(
+    at: AtServer,
+) -> None:
+    person(at.acme, "root", Grant("administrator"))
+    root = at.desk("root")
+    invited(at.acme, "vera")
+    at.alters = lambda asked, said: said if asked.method == "GET" else {"new": "yes", "token": 1}
+    assert root.refused("account", "token", "root", "--scope", "me.read") == "server-answer"
+    assert root.refused("account", "grant", "vera", "auditor") == "server-answer"
+    assert root.refused("account", "disable", "vera") == "server-answer"
 
 
 def test_g2_224_another_administrator_was_faster(at: AtServer) -> None:

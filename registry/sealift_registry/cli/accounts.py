@@ -182,7 +182,12 @@ def revoke(session: Session, *, name: str, role: str) -> None:
     session.terminal.answer("account-revoke", data, line)
 
 
-@command(account, "token", example="sealift account token ci --scope version.ingest --note nightly")
+@command(
+    account,
+    "token",
+    example="sealift account token ci --scope version.ingest --note nightly",
+    at_server=True,
+)
 @click.argument("name")
 @click.option(
     "--scope",
@@ -204,18 +209,22 @@ def token(session: Session, *, name: str, scopes: Sequence[str], note: str, days
     """Make a token, which a program shows with each request.
 
     It is told once, and does what its scopes are for and the account may; docs/reference/rights.md
-    lists both.
+    lists both. With --server, NAME is your own account.
     """
     from sealift_registry.access import tokens
     from sealift_registry.shown import accounts as shown
 
-    done = tokens.make(session.app.hub, name, scopes, note, user(), days)
-    data = {"account": name, **shown.token_data(done.token, None), "secret": done.secret}
+    if session.server is not None:
+        said = accounts_at_desk.token(session, name, scopes, note, days)
+    else:
+        done = tokens.make(session.app.hub, name, scopes, note, user(), days)
+        said = {**shown.token_data(done.token, None), "secret": done.secret}
+    data = {"account": name, **said}
     lines = [
-        f"{done.token.id} of {name} counts until {done.token.ends},",
-        f"for {', '.join(done.token.scopes)}.",
+        f"{said['token']} of {name} counts until {said['ends']},",
+        f"for {', '.join(map(str, said['scopes']))}.",
         "It is told this once:",
-        f"  {done.secret}",
+        f"  {said['secret']}",
     ]
     session.terminal.answer("account-token", data, lines)
 

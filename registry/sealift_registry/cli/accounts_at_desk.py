@@ -6,17 +6,21 @@ another administrator is told so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sealift_registry.cli import remote
 from sealift_registry.client.address import address_of
 from sealift_signing.drawing import pasted, word
+from sealift_signing.errors import RefusedError
 
 if TYPE_CHECKING:
     from sealift_registry.cli.session import Session
 
 ALL = "/accounts"
+NEW = {"new": bool}
+TOKEN = {"token": str, "ends": str, "secret": str, "scopes": list}
+"""What the server must answer for it to be told."""
 
 
 def list_(session: Session) -> None:
@@ -44,24 +48,51 @@ def recover(session: Session, name: str, hours: int) -> None:
 
 def disable(session: Session, name: str) -> bool:
     """Keep everybody out of an account. Whether that is new."""
-    return bool(session.remote.change_of(address_of("accounts", name), "POST", "/disable")["new"])
+    path = address_of("accounts", name)
+    return bool(session.remote.change_of(path, "POST", "/disable", None, NEW)["new"])
 
 
 def grant(session: Session, name: str, grant: str) -> bool:
     """Grant a role. Whether that is new."""
     path = address_of("accounts", name)
-    return bool(session.remote.change_of(path, "POST", "/grants", {"grant": grant})["new"])
+    return bool(session.remote.change_of(path, "POST", "/grants", {"grant": grant}, NEW)["new"])
 
 
 def revoke(session: Session, name: str, grant: str) -> bool:
     """Take a role away. Whether the account had it."""
     path, ends = address_of("accounts", name), address_of("grants", grant)
-    return bool(session.remote.change_of(path, "DELETE", ends)["new"])
+    return bool(session.remote.change_of(path, "DELETE", ends, None, NEW)["new"])
+
+
+def token(
+    session: Session, name: str, scopes: Sequence[str], note: str, days: int
+) -> Mapping[str, Any]:
+    """Make a token of the account that somebody is signed in with: what the server says of it.
+
+    Raises:
+        RefusedError: it is another account's.
+    """
+    if not _is_own(session, name):
+        raise RefusedError(
+            "own-token-alone",
+            f"At a desk a token is made of one's own account alone, and {word(name)} is another.",
+            subject=name,
+            next_step="Have whoever runs the hub make it there, with the same command and --home "
+            "DIR.",
+        )
+    asked = {"scopes": list(scopes), "note": note, "days": days}
+    return session.remote.change("POST", "/tokens", asked, TOKEN)
 
 
 def revoke_token(session: Session, name: str, token: str) -> None:
-    """Revoke a token of an account."""
-    session.remote.change("DELETE", address_of("accounts", name, "tokens", token))
+    """Revoke a token of an account: one's own, or as an administrator anybody's."""
+    own = _is_own(session, name)
+    parts = ("tokens", token) if own else ("accounts", name, "tokens", token)
+    session.remote.change("DELETE", address_of(*parts))
+
+
+def _is_own(session: Session, name: str) -> bool:
+    return bool(session.remote.members("/me").get("account") == name)
 
 
 def _invited(session: Session, command: str, said: Any) -> None:  # noqa: ANN401 - a server's JSON

@@ -67,13 +67,9 @@ def take(
     with closing(RemoteHub(server, tls, told=session.terminal.note)) as hub:
         invitation = _hidden("The invitation")
         seed = hub.seed(invitation)
-        _tell(
-            [
-                f"You are invited as {word(seed.account)}. Add this to an authenticator:",
-                f"  {plain(seed.uri)}",
-                f"or type it there: {plain(seed.text)}",
-            ]
-        )
+        _tell([f"You are invited as {word(seed.account)}. Add this to an authenticator:"])
+        click.echo(f"  {_copied(seed.uri)}", err=True)
+        _tell([f"or type it there: {_copied(seed.text)}"])
         _tried(lambda: _take(hub, invitation, seed))
     data = {"server": str(server), "account": seed.account}
     named = pasted(["sealift", "login", seed.account, "--server", str(server)])
@@ -158,6 +154,11 @@ def _tell(lines: Iterable[str]) -> None:
     """Tell whoever sits there, also where the answer is for machines."""
     for line in lines:
         click.echo(printed(line, sys.stderr), err=True)
+
+
+def _copied(text: str) -> str:
+    """What a server says that is to be copied: on one line, however long, and nothing hidden."""
+    return plain(text).encode("ascii", "backslashreplace").decode()
 
 
 def _server(session: Session) -> ServerAddress:

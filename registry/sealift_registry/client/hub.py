@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+import platform
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,11 @@ from sealift_signing.drafts import Draft
 
 API = "/api/v1"
 DRAFT = "application/octet-stream"
+Wants = Mapping[str, type]
+"""Members of an answer, by their names."""
+NOTHING: Wants = {}
+LONGEST_NOTE = 200
+"""Characters of what a session is known by among others."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,7 @@ class RemoteHub:
             SealiftError: the server's: it is another password, or too many were tried.
         """
         said = {"account": account, "password": password, "code": code, "for": "desk"}
+        said["note"] = f"desk {platform.node()}"[:LONGEST_NOTE]
         answer = self._asking.write("POST", f"{API}/session", _json(said))
         found = answer.json()
         return Opened(
@@ -262,26 +269,46 @@ class RemoteHub:
         """
         return self._asking.write("POST", f"{API}{path}").json()
 
-    def change(self, method: str, path: str, said: Object | None = None) -> Object:
-        """Have something made or ended: what is answered.
+    def change(
+        self, method: str, path: str, said: Object | None = None, wants: Wants = NOTHING
+    ) -> Object:
+        """Have something made or ended: what is answered, with the members that it `wants`.
 
         Raises:
-            SealiftError: the server's.
+            SealiftError: the server's; or it answers something else.
         """
         body = b"" if said is None else _json(said)
-        return self._asking.write(method, f"{API}{path}", body).json()
+        return _with(self._asking.write(method, f"{API}{path}", body), wants)
 
     def change_of(
-        self, thing: str, method: str, path: str = "", said: Object | None = None
+        self,
+        thing: str,
+        method: str,
+        path: str,
+        said: Object | None = None,
+        wants: Wants = NOTHING,
     ) -> Object:
-        """Have something changed at `path` below `thing`, as that stands now: what is answered.
+        """Have something changed at `path` below `thing`, as that stands now; else as `change`.
 
         Raises:
             SealiftError: the server's; somebody else may have changed it meanwhile.
         """
         tag = self._asking.read(f"{API}{thing}").tag
         body = b"" if said is None else _json(said)
-        return self._asking.write(method, f"{API}{thing}{path}", body, match=tag).json()
+        return _with(self._asking.write(method, f"{API}{thing}{path}", body, match=tag), wants)
+
+
+def _with(answer: Answer, wants: Wants) -> Object:
+    """What is answered, where it has these members.
+
+    Raises:
+        MalformedError: it has not.
+    """
+    found = answer.json()
+    for name, kind in wants.items():
+        if not isinstance(found.get(name), kind):
+            raise answer.odd(f"no {name} that is one")
+    return found
 
 
 def _submitted(said: Object, answer: Answer) -> Submitted:
