@@ -114,10 +114,24 @@ def draft(app: App, asked: Asked, told: Progress = silent) -> Drafted | Accepted
     with app.hub.reading() as connection:
         made = drafted(app.hub, connection, what)
         unchanged = already(asked.ask.act)(connection, made.draft, None)
+        first = told_first(app, connection, asked.ask) if unchanged is None else ()
     if unchanged is None:
-        return made
+        return replace(made, warnings=(*first, *made.warnings))
     app.hub.copy_metadata()  # an earlier run may have been killed before it did
     return unchanged
+
+
+def told_first(app: App, connection: Connection, ask: Ask) -> tuple[str, ...]:
+    """What whoever is about to sign an act is told first, in lines, beside what the act says."""
+    if ask.act == "approve":
+        promotions = app.promotions
+        status = promotions.status(connection, parse_promotion(ask.object[0]))
+        return tuple(promotions.stale(connection, status))
+    if ask.act == "set-check-rows":
+        team, whether = ask.object
+        sites = tuple(one.id for one in check_row_permission.sites_of(connection, team))
+        return check_row_permission.told_first(team, sites, travel=whether == TRAVEL)
+    return ()
 
 
 def already(act: str) -> Already:

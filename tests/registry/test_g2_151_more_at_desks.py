@@ -26,6 +26,8 @@ from tests.registry.hub_fixture import (
     Acme,
 )
 from tests.registry.test_g2_150_the_page_of_desks import took
+from tests.registry.test_regression import compared
+from tests.registry.test_regression_named import naming
 from tests.site_on_paper import SiteOnPaper
 from tests.terminals import on_a_terminal
 
@@ -133,3 +135,33 @@ def test_g2_153_what_was_signed_before_the_connection_ended_is_not_signed_again(
     assert sent[0] == sent[1]
     (told,) = anna(*line)["submitted"]
     assert not told["new"]
+
+
+# ---------------------------------------------------------------------- what is told first
+
+
+def test_g2_154_whoever_approves_is_told_what_the_hub_would_tell_them(at: AtServer) -> None:
+    """That nothing was compared stands before all else, also at a desk."""
+    at.acme.promoted(1)
+    compared(at.acme, 2)
+    naming(at.acme)
+    emil = at.desk("emil", bound=True)
+    line = ["approve", "P-000002", "--meaning", "validated", "--reason", "tested", "--yes"]
+    said = emil.types(*line, *emil.key)
+    assert said.code == 0, said.err
+    first = said.out.splitlines()[0]
+    assert first.startswith("The server says: ")
+    assert "NOT COMPARED" in first
+    assert "NOT COMPARED" in emil(*line, "--draft", "a.draft")["warnings"][0]
+
+
+def test_g2_154_where_check_rows_would_go_is_told_before_it_is_signed(ready: Acme) -> None:
+    with at_server(ready) as at:
+        anna = at.desk("anna", bound=True)
+        line = ["team", "check-rows", TEAM, "--travel", "--yes", *anna.keys("anna", "ben")]
+        said = anna.types(*line)
+        assert said.code == 0, said.err
+        assert said.out.splitlines()[0] == (
+            f"The server says: Sites that would get check rows of team {TEAM} with the next "
+            f"export: {SITE}."
+        )

@@ -187,6 +187,7 @@ def team_check_rows(
     right: by them a site can try its own runtime. They stay at the hub unless the team lets them
     travel: whoever has the medium or the site can read them. Without an option it says what holds.
     """
+    from sealift_registry.delivery import check_row_permission
     from sealift_signing.acts.check_rows import STAY, TRAVEL
     from sealift_signing.acts.material import Ask
 
@@ -195,7 +196,7 @@ def team_check_rows(
         return
     sites = () if session.server is not None else _sites_of(session, name)
     if session.server is None:
-        session.terminal.note(_check_rows_told(name, sites, travel=travel))
+        session.terminal.note(check_row_permission.told_first(name, sites, travel=travel))
     ask = Ask("set-check-rows", (name, TRAVEL if travel else STAY))
     asked = replace(_asked(ask, (), how), any_software=any_software)
     done = carry_out(session, asked, how)
@@ -225,17 +226,6 @@ def _tell_check_rows(session: Session, name: str) -> None:
     ]
     data = {"team": name, "check_rows": "travel" if travel else "stay", "sites": list(sites)}
     session.terminal.answer("team-check-rows", data, lines)
-
-
-def _check_rows_told(name: str, sites: Sequence[str], *, travel: bool) -> list[str]:
-    """What comes of it, before anybody signs."""
-    found = ", ".join(sites) or "no site yet"
-    if not travel:
-        return [f"Sites that would get no more check rows of team {name}: {found}."]
-    return [
-        f"Sites that would get check rows of team {name} with the next export: {found}.",
-        "Rows are values of your goldens: whoever has the medium or the site can read them.",
-    ]
 
 
 @command(team, "list", example="sealift team list", at_server=True)

@@ -53,3 +53,14 @@ def sites_of(connection: Connection, team: str) -> list[EnrolledSite]:
             for _, _, artifact in assignments.current(repository, site).artifacts()
         )
     ]
+
+
+def told_first(name: str, sites: Sequence[str], *, travel: bool) -> tuple[str, ...]:
+    """What comes of it, in lines, before anybody signs."""
+    found = ", ".join(sites) or "no site yet"
+    if not travel:
+        return (f"Sites that would get no more check rows of team {name}: {found}.",)
+    return (
+        f"Sites that would get check rows of team {name} with the next export: {found}.",
+        "Rows are values of your goldens: whoever has the medium or the site can read them.",
+    )
