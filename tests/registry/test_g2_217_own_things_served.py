@@ -9,8 +9,9 @@ import pytest
 
 from sealift_registry.access import checking, standing, tables, throttling
 from sealift_registry.access.calling import Grant
-from sealift_signing import drafts
+from sealift_signing import drafts, gate
 from sealift_signing.acts.material import Ask
+from sealift_signing.public_key import PublicKey
 from tests.registry.access_served import (
     PASSWORD,
     SERVER,
@@ -179,6 +180,9 @@ def bound(acme: Acme, server: Site, shows: Headers, by: str) -> tuple[int, dict[
     draft = drafts.read(base64.b64decode(made.json()["draft"]))
     name = server.ask("GET", "/me", shows).json()["account"]
     ask = Ask("bind-account", (name, SERVER))
+    key = PublicKey.from_tuf(acme.signer(by).public_key)
+    shown = gate.examine(draft, ask, None, acme.app.hub.now(), key).words
+    assert any(made.json()["words"] in line for line in shown), "the same at both places"
     signed = drafts.write(sign(draft, ask, [acme.signer(by)], acme.app.hub.now()))
     kind = {"content-type": "application/octet-stream"}
     answer = server.ask("POST", "/me/binding", {**shows, **kind}, content=signed)

@@ -227,10 +227,17 @@ class PasswordChanged(Struct):
 
 
 class BindingDraft(Struct):
-    """A draft for `sealift-sign bind-account`, in base64; it answers a challenge given out now."""
+    """A draft for `sealift-sign bind-account`, in base64; it answers a challenge given out now.
+
+    Attributes:
+        words: the eight words of the challenge, which whoever signs compares with what they see.
+        until: when it counts no more.
+    """
 
     draft: bytes
     warnings: list[str]
+    words: str
+    until: str
 
 
 class BindingMade(Struct):

@@ -43,6 +43,7 @@ from sealift_registry.web.acting import (
 from sealift_registry.web.answering import Reads, answered
 from sealift_registry.web.writing import Made, Writes
 from sealift_signing import drafts
+from sealift_signing.words import words_of
 
 API = "/api/v1"
 DRAFT = "application/octet-stream"
@@ -226,7 +227,9 @@ def _binding(request: Asking) -> BindingDraft:
     wanted = binding.wanted(hub, caller_of(request), served_by(request).url)
     with hub.reading() as connection:
         made = hub_drafts.drafted(hub, connection, wanted)
-    return BindingDraft(drafts.write(made.draft), list(made.warnings))
+    (challenge,), (until,) = (wanted.facts[one] for one in ("challenge", "until"))
+    data = drafts.write(made.draft)
+    return BindingDraft(data, list(made.warnings), words_of(challenge), until)
 
 
 @post(
