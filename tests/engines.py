@@ -81,7 +81,10 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             *("g2_123_reading_at_desks", "g2_130_signing_at_desks"),
             *("g2_140_a_hostile_server", "g2_151_more_at_desks", "g2_217_at_ones_desk"),
         ),
-        "It is about settings.toml, and one hub that shows it.": ("g2_256_named_places",),
+        "It is about settings.toml, and one hub that goes by it.": (
+            "g2_256_named_places",
+            "g2_259_asking_from_desks",
+        ),
         "It asks at random, and what it asks is the same on both.": ("g2_200_described",),
         "It asks no hub: models, conversions, proofs and comparisons.": (
             *("conversion_hardware", "converted_names", "far_from_zero", "frameworks"),

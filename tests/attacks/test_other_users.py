@@ -213,7 +213,7 @@ LATER = """
 """
 ELSEWHERE = {
     *("init", "team add", "site enroll"),  # before anybody has a home to hold anything in
-    *("ingest mlflow", "ingest dvc"),  # as ingest onnx
+    *("ingest mlflow", "ingest dvc", "ingest named"),  # as ingest onnx
     "blobs init",  # it opens no home but to read where, and asks a server
     "migrate",  # it waits for the writers' lock as every command that writes, and no longer
     # They open what `job list` opens, and record as every command does.

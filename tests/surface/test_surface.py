@@ -28,7 +28,8 @@ COLLECTED: dict[str, Callable[[], Iterator[str]]] = {
     "setting": collecting.settings,
 }
 ELSEWHERE = {
-    *("sealift ingest mlflow", "sealift ingest dvc"),  # they answer as `ingest onnx` does
+    # They answer as `ingest onnx` does.
+    *("sealift ingest mlflow", "sealift ingest dvc", "sealift ingest named"),
     *("sealift blobs init", "sealift migrate"),
     *("sealift db init", "sealift db upgrade", "sealift db check"),
     *("sealift worker", "sealift builder run", "sealift serve"),  # they answer an object a line

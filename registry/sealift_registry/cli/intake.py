@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealift_registry.cli import asking_jobs
 from sealift_registry.cli.detaching import ask, detach_options
 from sealift_registry.cli.group import sealift
+from sealift_registry.cli.servers import hub_needed
 from sealift_registry.cli.session import F, Session, command, user
 from sealift_signing.errors import UsageError
 
@@ -130,6 +132,48 @@ def onnx(
     from sealift_registry.kinds import IngestArguments
 
     _ingest(session, IngestArguments(model, goldens, onnx=path), detached)
+
+
+@command(
+    ingest,
+    "named",
+    example="sealift ingest named lab models:/digits@champion --as vision/digits",
+    at_server=True,
+)
+@click.argument("source", metavar="SOURCE")
+@click.argument("reference", metavar="REFERENCE")
+@click.option("--rev", help="Of a path in a repository: a tag, branch or commit.")
+@_target("What it becomes a version of.")
+def named(
+    session: Session,
+    *,
+    source: str,
+    reference: str,
+    rev: str | None,
+    model: str,
+    goldens: str | None,
+    detached: int | None,
+) -> None:
+    """Ingest a model from a source that the hub's settings name.
+
+    In MLflow REFERENCE is models:/NAME/VERSION or models:/NAME@ALIAS. In a repository with DVC it
+    is a path, or NAME@VERSION or NAME#STAGE of GTO's registry. Of a server it is a job, which is
+    waited for without --detach.
+    """
+    from sealift_registry.catalog.reference import ModelRef
+    from sealift_registry.client.address import address_of
+    from sealift_registry.intake.named_sources import NamedReference
+    from sealift_registry.kinds import IngestArguments
+
+    if session.server is not None:
+        if goldens is not None:
+            raise hub_needed(session.server)
+        ref = ModelRef.parse(model)
+        said = {"model": ref.model, "source": source, "reference": reference, "revision": rev}
+        asking_jobs.ask(session, address_of("teams", ref.team, "versions"), said, detached)
+        return
+    asked = NamedReference(source, reference, rev or "")
+    _ingest(session, IngestArguments(model, goldens, named=asked), detached)
 
 
 def _ingest(session: Session, asked: IngestArguments, detached: int | None) -> None:
