@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from sealift_registry.storage.server_settings import ServerSettings, check_serve
 from sealift_registry.web import error_page, problems
 from sealift_registry.web.limits import Limits
 from sealift_registry.web.refusals import TooManyError
-from sealift_signing.errors import UsageError
+from sealift_signing.errors import SealiftError, UsageError
 from tests.registry.access_served import at_server, code_of, goes_by, person
 from tests.registry.hub_fixture import Acme
 from tests.registry.served_hub import served
@@ -65,6 +66,21 @@ def test_g2_230_also_where_nobody_fails_any_more(acme: Acme) -> None:
     goes_by(acme, minutes=61)
     failures.tell()
     assert len(told(acme)) == 2
+
+
+def test_g2_230_where_the_log_takes_nothing_they_are_told_the_same(acme: Acme) -> None:
+    """And it is told to the log once it can be."""
+    right = acme.app.hub.log.clock
+    shows = {"authorization": "Bearer sls_guessed"}
+    with at_server(acme) as server:
+        acme.app.hub.log.clock = lambda: right() + timedelta(days=4000)
+        with pytest.raises(SealiftError):
+            acme.app.hub.commit_entry(acme.app.hub.entry("x.y", "nobody", {}))
+        assert code_of(server.ask("GET", "/me", shows), 401) == "signed-out"
+        assert not told(acme)
+        acme.app.hub.log.clock = right
+        assert code_of(server.ask("GET", "/me", shows), 401) == "signed-out"
+    assert told(acme) == [("credential", 2)]
 
 
 def test_g2_231_of_several_servers_the_log_is_told_once_as_well(

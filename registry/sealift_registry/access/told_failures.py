@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select
 from sealift_registry.audit.tables import log_entry, log_term
 from sealift_registry.trust.hub import Hub
 from sealift_signing.canonical import Json
-from sealift_signing.errors import FailedError
+from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant, moment
 
@@ -69,7 +69,9 @@ class ToldFailures:
         """Count a failure, and tell the log where that is due."""
         now = self._hub.now()
         with self._lock:
-            self._waiting.setdefault(kind, _Since(now)).count += 1
+            waits = self._waiting.setdefault(kind, _Since(now))
+            waits.count += 1
+            waits.began = min(waits.began, now)
         self.tell()
 
     def tell(self) -> None:
@@ -101,7 +103,7 @@ class ToldFailures:
             return self._hub.entry(ANONYMOUS, "server", data, {TERM: kind}), None
 
         try:
-            with suppress(FailedError):
+            with suppress(SealiftError):  # whatever keeps the log from it now
                 self._hub.commit(action)
                 return True
         except _NotYetError as early:
