@@ -105,7 +105,7 @@ def test_g2_124_what_needs_the_hubs_disk_says_so(at_founded: AtServer) -> None:
     for line in (
         *("init --solo", "ingest onnx x.onnx --as vision/tiny", "gc", "db check", "blobs check"),
         *("audit verify", "serve", "fingerprint", "receive x"),
-        *("export plant-7 --to x", "submit x.signed --medium x", "site answer plant-7 --out x"),
+        *("export plant-7 --to x", "submit x.signed --medium x", "blobs fsck"),
     ):
         said = desk.types(*line.split(), "--json", first=True)
         assert said.error == "hub-needed", line

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from sealift_registry.access.calling import Grant
 from sealift_registry.client import asking
 from sealift_registry.client.hub import RemoteHub
 from sealift_registry.delivery.sites import Sites
@@ -52,8 +54,32 @@ def test_g2_151_a_site_is_enrolled_from_a_desk(at: AtServer, tmp_path: Path) -> 
     (told,) = desk(*line)["submitted"]
     assert (told["new"], told["site"]) == (True, SITE)
     with at.acme.app.hub.reading() as connection:
-        assert Sites(connection).get(SITE).id == SITE
+        enrolled = Sites(connection).get(SITE)
     assert SITE in desk.types("show", SITE).out
+    answer = desk("site", "answer", SITE, "--out", "site.answer")
+    assert (answer["words"], answer["enrolment"]) == (enrolled.words, enrolled.enrolment)
+    assert (desk.folder / "site.answer").read_bytes() == enrolled.answer
+    assert enrolled.words in desk.types("site", "answer", SITE, "--out", "site.answer").out
+    (desk.folder / "other.answer").write_bytes(b"x")
+    assert desk.refused("site", "answer", SITE, "--out", "other.answer") == "file-exists"
+
+
+def test_g2_151_the_answer_to_another_site_is_not_carried(ready: Acme) -> None:
+    with at_server(ready) as at:
+        desk = at.desk("fleet-1", bound=True)
+        with ready.app.hub.reading() as connection:
+            data = Sites(connection).get(SITE).answer
+
+        def another(_hub: RemoteHub, path: str) -> bytes:
+            assert path == "/sites/plant-8/answer"
+            return data
+
+        with mock.patch.object(RemoteHub, "envelope", another):
+            line = ["site", "answer", "plant-8", "--out", "x.answer"]
+            assert desk.refused(*line) == "answer-of-another"
+        stranger = at.desk("flora", Grant("viewer"), trusts=False)
+        assert stranger.refused("site", "answer", SITE, "--out", "x.answer") == "not-trusted"
+        assert not list(stranger.folder.glob("x.answer"))
 
 
 def test_g2_151_a_builder_comes_and_goes(at: AtServer) -> None:

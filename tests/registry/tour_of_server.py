@@ -310,6 +310,7 @@ TOUR: Mapping[str, Stop] = {
     ),
     "fetch_transfer": reads(f"/transfers/{CARRIED}/document"),
     "list_receipts": reads("/receipts"),
+    "fetch_site_answer": reads(f"/sites/{SITE}/answer"),
     "fetch_receipt": _document(
         f"/sites/{SITE}/receipts/{{}}", _first(f"/transfers/{CARRIED}", "receipt")
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealift_registry.cli import exporting
+from sealift_registry.cli import exporting, remote_answers
 from sealift_registry.cli.at_hub import is_solo, signs_here
 from sealift_registry.cli.cards import own_card, read_cards
 from sealift_registry.cli.detaching import ask, detach_options
@@ -115,7 +115,7 @@ def site_enroll(
         _tell_enrolled(session, done, answer)
 
 
-@command(site, "answer", example="sealift site answer plant-7 --out plant-7.answer")
+@command(site, "answer", example="sealift site answer plant-7 --out plant-7.answer", at_server=True)
 @click.argument("site_id", metavar="SITE")
 @click.option("--out", metavar="FILE", required=True, help="Write the answer here.")
 def site_answer(session: Session, *, site_id: str, out: str) -> None:
@@ -123,6 +123,9 @@ def site_answer(session: Session, *, site_id: str, out: str) -> None:
     from sealift_registry.delivery import enrolling
     from sealift_registry.delivery.sites import Sites
 
+    if session.server is not None:
+        remote_answers.write_answer(session, site_id, out)
+        return
     with session.app.hub.reading() as connection:
         enrolled = Sites(connection).get(site_id)
     _tell_enrolled(session, enrolling.accepted(enrolled, new=False), out)

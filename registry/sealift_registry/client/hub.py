@@ -30,6 +30,7 @@ from sealift_signing.drafts import Draft
 
 API = "/api/v1"
 DRAFT = "application/octet-stream"
+ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 Wants = Mapping[str, type]
 """Members of an answer, by their names."""
 NOTHING: Wants = {}
@@ -260,6 +261,17 @@ class RemoteHub:
             SealiftError: the server's.
         """
         return self._asking.read(f"{API}{path}", JSON, query).json()
+
+    def envelope(self, path: str) -> bytes:
+        """Something that was signed, in its own bytes: nobody's word until it was verified.
+
+        Raises:
+            SealiftError: the server's.
+        """
+        answer = self._asking.read(f"{API}{path}", ENVELOPE)
+        if answer.kind != ENVELOPE:
+            raise answer.odd("something else than what was signed")
+        return answer.body
 
     def order(self, path: str) -> Object:
         """Have something done that takes no further words, such as a job cancelled.

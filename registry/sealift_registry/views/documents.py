@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery import tables, transfers
+from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views import receipts
 from sealift_signing.drawing import word
@@ -87,6 +88,16 @@ def receipt(connection: Connection, site: str, sha256: str) -> bytes:
     if found is None:
         raise _none(sha256, site, f"sealift list receipts --site {site}")
     return found.envelope.data
+
+
+def site_answer(connection: Connection, site: str) -> bytes:
+    """What a site trusts from its enrolment on, as a fleet administrator signed it.
+
+    Raises:
+        NotFoundError: there is no such site.
+        RefusedError: what the database has of it is not what was signed.
+    """
+    return Sites(connection).get(site).answer
 
 
 def _none(sha256: str, about: str, see: str) -> NotFoundError:

@@ -149,6 +149,18 @@ def fetch_receipt(request: Asking) -> Response[bytes]:
     return tagged(request, found, ENVELOPE)
 
 
+@get(
+    f"{API}/sites/{{site:str}}/answer",
+    tags=["sites"],
+    **_signed("site.read"),
+)
+def fetch_site_answer(request: Asking) -> Response[bytes]:
+    """Fetch the answer that is carried to a site, as a fleet administrator signed it."""
+    with served_by(request).app.hub.reading() as connection:
+        found = documents.site_answer(connection, request.path_params["site"])
+    return tagged(request, found, ENVELOPE)
+
+
 def _version(request: Asking) -> VersionRef:
     named = request.path_params
     return VersionRef.parse(f"{named['team']}/{named['model']}/{named['number']}")
@@ -156,6 +168,6 @@ def _version(request: Asking) -> VersionRef:
 
 ROUTES: tuple[Any, ...] = (
     *(list_models, show_model, list_evidence, fetch_evidence, fetch_promotion_document),
-    *(fetch_transfer, list_receipts, fetch_receipt),
+    *(fetch_transfer, list_receipts, fetch_receipt, fetch_site_answer),
 )
 """All of them."""
