@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,6 @@ import click
 from sealift_registry.cli import asking_jobs
 from sealift_registry.cli.detaching import ask, detach_options
 from sealift_registry.cli.group import sealift
-from sealift_registry.cli.servers import hub_needed
 from sealift_registry.cli.session import F, Session, command, user
 from sealift_signing.errors import UsageError
 
@@ -122,15 +122,22 @@ def _check_one_way(path: str | None, rev: str | None, artifact: str | None) -> N
     ingest,
     "onnx",
     example="sealift ingest onnx model.onnx --as vision/plates --goldens plates.npz",
+    at_server=True,
 )
 @click.argument("path", metavar="FILE|FOLDER")
 @_target("What it becomes a version of.")
 def onnx(
     session: Session, *, path: str, model: str, goldens: str | None, detached: int | None
 ) -> None:
-    """Ingest an ONNX file, or a folder with its external data."""
+    """Ingest an ONNX file, or a folder with its external data.
+
+    To a server the file is sent, and it is a job there, which is waited for without --detach.
+    """
     from sealift_registry.kinds import IngestArguments
 
+    if session.server is not None:
+        _send(session, path, model, goldens, detached)
+        return
     _ingest(session, IngestArguments(model, goldens, onnx=path), detached)
 
 
@@ -166,14 +173,28 @@ def named(
     from sealift_registry.kinds import IngestArguments
 
     if session.server is not None:
-        if goldens is not None:
-            raise hub_needed(session.server)
         ref = ModelRef.parse(model)
         said = {"model": ref.model, "source": source, "reference": reference, "revision": rev}
+        if goldens is not None:
+            said["goldens"] = session.remote.upload(ref.team, "goldens", Path(goldens))
         asking_jobs.ask(session, address_of("teams", ref.team, "versions"), said, detached)
         return
     asked = NamedReference(source, reference, rev or "")
     _ingest(session, IngestArguments(model, goldens, named=asked), detached)
+
+
+def _send(
+    session: Session, path: str, model: str, goldens: str | None, detached: int | None
+) -> None:
+    """Send a model and its goldens to a server, and have it taken in."""
+    from sealift_registry.catalog.reference import ModelRef
+    from sealift_registry.client.address import address_of
+
+    ref, remote = ModelRef.parse(model), session.remote
+    said = {"model": ref.model, "upload": remote.upload(ref.team, "onnx", Path(path))}
+    if goldens is not None:
+        said["goldens"] = remote.upload(ref.team, "goldens", Path(goldens))
+    asking_jobs.ask(session, address_of("teams", ref.team, "versions"), said, detached)
 
 
 def _ingest(session: Session, asked: IngestArguments, detached: int | None) -> None:

@@ -11,7 +11,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,7 @@ class Sent:
     kind: str = JSON
     once: str = ""
     match: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 class Asking:
@@ -112,16 +113,24 @@ class Asking:
         return self._answered("GET", asked, kind, None)
 
     def write(
-        self, method: str, path: str, body: bytes = b"", *, kind: str = JSON, match: str = ""
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        kind: str = JSON,
+        match: str = "",
+        more: Mapping[str, str] | None = None,
     ) -> Answer:
         """Have the server do something, once: asked again, it answers what it did.
 
-        `match` is the tag of the state that is to be changed, where that is asked for.
+        `match` is the tag of the state that is to be changed, where that is asked for; `more` are
+        headers that this alone has.
 
         Raises:
             SealiftError: as `read`.
         """
-        sent = Sent(body, kind, secrets.token_hex(16), match)
+        sent = Sent(body, kind, secrets.token_hex(16), match, more or {})
         return self._answered(method, path, JSON, sent)
 
     def close(self) -> None:
@@ -159,6 +168,7 @@ class Asking:
         if sent is not None:
             headers |= {"content-type": sent.kind, "idempotency-key": sent.once}
             headers |= {"if-match": sent.match} if sent.match else {}
+            headers |= sent.more
         with faults.told(self.address):
             response: Any = self._pool.request(
                 method,

@@ -11,8 +11,10 @@ import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from sealift_registry.client import sending
 from sealift_registry.client.address import ServerAddress
 from sealift_registry.client.answers import (
     JSON,
@@ -308,6 +310,14 @@ class RemoteHub:
         tag = self._asking.read(f"{API}{thing}").tag
         body = b"" if said is None else _json(said)
         return _with(self._asking.write(method, f"{API}{thing}{path}", body, match=tag), wants)
+
+    def upload(self, team: str, kind: str, path: Path) -> str:
+        """Send a file for models of a team, a model (`onnx`) or `goldens`: its name there.
+
+        Raises:
+            SealiftError: the server's; or as `sending.send`.
+        """
+        return sending.send(self._asking, f"{API}/teams/{team}/uploads", kind, path)
 
 
 def _with(answer: Answer, wants: Wants) -> Object:
