@@ -30,8 +30,8 @@ OURS = (sealift_signing, sealift_sync, sealift_registry)
 INFORM = (Receipt, SiteRequest, Extract)
 SHOW_IT = frozenset(
     {
-        "sealift_registry/cli/delivery.py",
         "sealift_registry/delivery/returns.py",
+        "sealift_registry/receiving.py",
         "sealift_registry/shown/site.py",
         "sealift_registry/shown/transfer.py",
         "sealift_signing/acts/sites.py",

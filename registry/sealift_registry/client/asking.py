@@ -84,7 +84,7 @@ class Sent:
     kind: str = JSON
     once: str = ""
     match: str = ""
-    more: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Asking:
@@ -120,17 +120,17 @@ class Asking:
         *,
         kind: str = JSON,
         match: str = "",
-        more: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Have the server do something, once: asked again, it answers what it did.
 
-        `match` is the tag of the state that is to be changed, where that is asked for; `more` are
-        headers that this alone has.
+        `match` is the tag of the state that is to be changed, where that is asked for; `headers`
+        are those that this alone has.
 
         Raises:
             SealiftError: as `read`.
         """
-        sent = Sent(body, kind, secrets.token_hex(16), match, more or {})
+        sent = Sent(body, kind, secrets.token_hex(16), match, headers or {})
         return self._answered(method, path, JSON, sent)
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class Asking:
         if sent is not None:
             headers |= {"content-type": sent.kind, "idempotency-key": sent.once}
             headers |= {"if-match": sent.match} if sent.match else {}
-            headers |= sent.more
+            headers |= sent.headers
         with faults.told(self.address):
             response: Any = self._pool.request(
                 method,

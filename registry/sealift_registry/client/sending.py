@@ -80,7 +80,7 @@ def _piece(asking: Asking, place: str, offset: int, piece: bytes) -> Mapping[str
     """How far it is, after the next piece; where that was cut, what of it was kept is seen."""
     try:
         return asking.write(
-            "PATCH", place, piece, kind=KIND, more={"upload-offset": str(offset)}
+            "PATCH", place, piece, kind=KIND, headers={"upload-offset": str(offset)}
         ).json()
     except RefusedError as bad:
         if bad.code != MOVED:
