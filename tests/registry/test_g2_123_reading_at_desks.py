@@ -103,7 +103,7 @@ def test_g2_123_what_somebody_may_not_see_is_said(at: AtServer) -> None:
 def test_g2_124_what_needs_the_hubs_disk_says_so(at_founded: AtServer) -> None:
     desk = at_founded.desk("vera", *EVERYTHING)
     for line in (
-        *("init --solo", "ingest onnx x.onnx --as vision/tiny", "gc", "db check", "blobs check"),
+        *("init --solo", "ingest dvc x --path m --as vision/tiny", "gc", "db check", "blobs check"),
         *("audit verify", "serve", "fingerprint", "receive x"),
         *("export plant-7 --to x", "submit x.signed --medium x", "blobs fsck"),
     ):
