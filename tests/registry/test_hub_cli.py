@@ -299,7 +299,7 @@ ERRORS = [
         3,
     ),
     # what was not understood: 2
-    ("show vision/tiny", "bad-version", 2),
+    ("show vision/tiny/", "bad-version", 2),
     ("show vision/tiny/01", "bad-version", 2),
     ("show ../../etc/1", "bad-version", 2),
     ("show source/tiny/1", "bad-model", 2),
