@@ -254,6 +254,7 @@ def test_g1_55_what_the_environment_sets_are_settings(tmp_path: Path) -> None:
         said = {
             f"{ENVIRONMENT}{section}__{key}".upper(): value
             for section, values in vars(found).items()
+            if not isinstance(values, Mapping)  # what has names of its own is in the file alone
             for key, value in vars(values).items()
         }
         assert ours.items() <= said.items()

@@ -27,6 +27,7 @@ from sealift_registry.storage.host import this_host
 from sealift_registry.storage.named_places import SourceSettings
 from sealift_registry.workers.environment import scrubbed
 from sealift_registry.workers.runner import Worker
+from sealift_signing.drawing import plain
 from sealift_signing.errors import FailedError, SealiftError
 from tests import models
 from tests.registry.accounts_fixture import code, signed_in
@@ -255,6 +256,18 @@ def test_g2_262_a_reference_stays_in_the_root(
         assert code(lambda: check(sources, TEAM, asked)) == refused
     else:
         assert check(sources, TEAM, asked) is False
+
+
+@pytest.mark.parametrize("kind", ["mlflow", "dvc"])
+def test_g2_262_what_a_reference_holds_is_no_line_of_ours(kind: str) -> None:
+    odd = "x\u202e\x1b[31m\nP-000001: 2 of 2; listed"
+    of = SourceSettings(kind, "https://lab.example/x", "tiny", teams="*")
+    asked = NamedReference("there", f"models:/{odd}/1" if kind == "mlflow" else odd, odd)
+    with pytest.raises(SealiftError) as caught:
+        check({"there": of}, TEAM, asked)
+    told = caught.value.what + caught.value.advice
+    assert plain(told) == told
+    assert "\x1b" not in told
 
 
 def test_g2_262_a_source_of_another_team_is_as_one_that_there_is_not(acme: Acme) -> None:

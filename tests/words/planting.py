@@ -18,6 +18,8 @@ from unittest import mock
 import sealift_registry
 import sealift_signing
 import sealift_sync
+from sealift_registry.audit import edge
+from sealift_registry.catalog import kept_statements
 from sealift_signing import shape
 from sealift_signing.vocabulary import SENTENCE, Between, Spelling
 
@@ -127,12 +129,18 @@ def planted(words: Callable[[str, str], str], but: Collection[str] = ()) -> Iter
 
         return planting
 
-    shape._reader.cache_clear()
+    _forget()
     try:
         with mock.patch.object(shape, "_dataclass_reader", reader):
             yield seen
     finally:
-        shape._reader.cache_clear()
+        _forget()
+
+
+def _forget() -> None:
+    """Have everything read anew that this process keeps as it read it."""
+    for kept in (shape._reader, kept_statements._read, edge._read):
+        kept.cache_clear()
 
 
 def _exchanged(hint: Hint, value: object, field: str, words: Callable[[str, str], str]) -> Any:  # noqa: ANN401 - any member

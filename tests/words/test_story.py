@@ -94,9 +94,11 @@ ACCOUNTS = {
     ),
     *("SecretRow.password", "SecretRow.seal", "SessionRow.csrf", "SessionRow.era"),
     *("SessionRow.note", "TokenRow.era", "TokenRow.note", "TokenRow.scopes"),
+    *("NamedReference.reference", "NamedReference.revision"),
 }
 """What a server keeps of accounts and uploads: ids and hashes that it made itself. A note is drawn
-when it is taken in, and a file is called as files on a medium are."""
+when it is taken in, and a file is called as files on a medium are. What is asked of a named source
+is in test_g2_260_asking_for_models.py."""
 
 
 @pytest.fixture(autouse=True)

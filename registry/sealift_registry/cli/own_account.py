@@ -68,7 +68,7 @@ def take(
         invitation = _hidden("The invitation")
         seed = hub.seed(invitation)
         _tell([f"You are invited as {word(seed.account)}. Add this to an authenticator:"])
-        click.echo(f"  {_copied(seed.uri)}", err=True)
+        click.echo(printed(f"  {_copied(seed.uri)}", sys.stderr), err=True)
         _tell([f"or type it there: {_copied(seed.text)}"])
         _tried(lambda: _take(hub, invitation, seed))
     data = {"server": str(server), "account": seed.account}
