@@ -84,6 +84,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "It is about settings.toml, and one hub that goes by it.": (
             "g2_256_named_places",
             "g2_259_asking_from_desks",
+            "g2_70_dispatching_at_desks",
         ),
         "It asks at random, and what it asks is the same on both.": ("g2_200_described",),
         "It asks no hub: models, conversions, proofs and comparisons.": (

@@ -104,8 +104,8 @@ def test_g2_124_what_needs_the_hubs_disk_says_so(at_founded: AtServer) -> None:
     desk = at_founded.desk("vera", *EVERYTHING)
     for line in (
         *("init --solo", "ingest dvc x --path m --as vision/tiny", "gc", "db check", "blobs check"),
-        *("audit verify", "serve", "fingerprint", "receive x"),
-        *("export plant-7 --to x", "submit x.signed --medium x", "blobs fsck"),
+        *("audit verify", "serve", "fingerprint"),
+        *("export plant-7 --to x --plan", "submit x.signed --medium x", "blobs fsck"),
     ):
         said = desk.types(*line.split(), "--json", first=True)
         assert said.error == "hub-needed", line

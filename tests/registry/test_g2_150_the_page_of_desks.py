@@ -24,8 +24,9 @@ from tests.registry.test_g3_80_jobs_seen import asked as job_asked
 
 pytestmark = pytest.mark.socket
 PAGE = ROOT / "docs/how-to/work-from-a-desk.md"
-ELSEWHERE = ("account take", "login anna")
-"""Commands of the page that ask for what nobody here types; they are typed with options, below."""
+ELSEWHERE = ("account take", "login anna", "assign", "export", "receive")
+"""Commands of the page that ask for what nobody here types; they are typed with options, below. And
+those of a dispatcher, which g2_70 types where there is a site."""
 EVERYTHING = (Grant("viewer"), Grant("auditor"), Grant("operator"))
 
 

@@ -23,15 +23,34 @@ def ask(session: Session, path: str, said: Mapping[str, Any], detached: int | No
     Raises:
         SealiftError: the server's, or the job's.
     """
-    asked = {**said, "priority": ORDINARY if detached is None else detached}
-    answer = session.remote.change("POST", path, asked)
-    jobs = _jobs(answer, str(session.server))
     if detached is not None:
+        answer, jobs = _asked(session, path, said, detached)
         lines = [text for one in jobs for text in _lines(one)]
         session.terminal.answer("job-asked", remote.without_schema(answer), lines)
         return
-    one = jobs[0]
-    remote_jobs.watch(session, str(one["job"]))
+    remote_jobs.watch(session, _job(session, path, said))
+
+
+def done(session: Session, path: str, said: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Have a server do something as a job, wait for it, and print nothing: the job, and its result.
+
+    Raises:
+        SealiftError: the server's, or the job's.
+    """
+    name = _job(session, path, said)
+    return name, remote_jobs.result(session, name)
+
+
+def _job(session: Session, path: str, said: Mapping[str, Any]) -> str:
+    _, jobs = _asked(session, path, said, ORDINARY)
+    return str(jobs[0]["job"])
+
+
+def _asked(
+    session: Session, path: str, said: Mapping[str, Any], priority: int
+) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
+    answer = session.remote.change("POST", path, {**said, "priority": priority})
+    return answer, _jobs(answer, str(session.server))
 
 
 def check_one(names: tuple[str, ...]) -> None:

@@ -56,13 +56,7 @@ def carry_out(
     """
     from sealift_registry.client.hub import Submitted
 
-    if how.at_hub:
-        raise UsageError(
-            "at-hub-from-desk",
-            "--at-hub signs on the hub's machine, and --server is asked from another.",
-            subject="--at-hub",
-            next_step="Leave --at-hub out: what --key names is opened here, and nowhere else.",
-        )
+    check_here(how)
     hub = session.remote
     steps = session.terminal.steps(compares, counted=False) if compares else nullcontext(_silent)
     with steps as told:
@@ -81,7 +75,22 @@ def carry_out(
         signed, key = sign(session, found.draft, asked.ask, how, cards, warnings=found.warnings)
         _hand_in(session, signed, key, asked.ask, how, cards)
     else:
-        _write_draft(session, found.draft, asked.ask, how, cards, found.warnings)
+        write_draft(session, found.draft, asked.ask, how, cards, found.warnings)
+
+
+def check_here(how: Signing) -> None:
+    """Check that nothing is to be signed at the hub.
+
+    Raises:
+        UsageError: it is.
+    """
+    if how.at_hub:
+        raise UsageError(
+            "at-hub-from-desk",
+            "--at-hub signs on the hub's machine, and --server is asked from another.",
+            subject="--at-hub",
+            next_step="Leave --at-hub out: what --key names is opened here, and nowhere else.",
+        )
 
 
 def sign(
@@ -135,7 +144,7 @@ def bind_account(session: Session, account: str, key: str | None, *, yes: bool) 
     ask = Ask("bind-account", (account, str(session.server)))
     found = session.remote.binding_draft()
     if not key:
-        _write_draft(session, found.draft, ask, how, (), found.warnings)
+        write_draft(session, found.draft, ask, how, (), found.warnings)
         return
     signed, _ = sign(session, found.draft, ask, how, warnings=found.warnings)
     tell(session, hand_in(session, signed))
@@ -146,6 +155,8 @@ def hand_in(session: Session, signed: Draft) -> Submitted:
     from sealift_signing import drafts
 
     data, hub = drafts.write(signed), session.remote
+    if signed.act == "transfer":
+        return hub.submit_transfer(" ".join(signed.object), data)
     return hub.bind(data) if signed.act == "bind-account" else hub.submit(data)
 
 
@@ -211,7 +222,7 @@ def _write_signed(
     session.terminal.answer("draft", {**said, "warnings": [why]}, lines)
 
 
-def _write_draft(
+def write_draft(
     session: Session,
     made: Draft,
     ask: Ask,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sealift_registry.cli import exporting, remote_answers
+from sealift_registry.cli import exporting, remote_answers, remote_exports
 from sealift_registry.cli.at_hub import is_solo, signs_here
 from sealift_registry.cli.cards import own_card, read_cards
 from sealift_registry.cli.detaching import ask, detach_options
@@ -311,10 +311,20 @@ def unassign(
 
 
 @command(
-    sealift, "export", example="sealift export plant-7 --to /media/disk --key dispatcher-1.pem"
+    sealift,
+    "export",
+    example="sealift export plant-7 --to /media/disk --key dispatcher-1.pem",
+    at_server=True,
 )
 @click.argument("site_id", metavar="SITE")
-@click.option("--to", "medium", required=True, metavar="DIR", help="The medium's top folder.")
+@click.option(
+    "--to",
+    "medium",
+    required=True,
+    metavar="DIR|NAME",
+    help="The medium's top folder; with --server, the name that a folder has in the hub's "
+    "settings.",
+)
 @click.option("--full", is_flag=True, help="Leave out nothing, whatever the site has.")
 @click.option(
     "--plan", "planned", is_flag=True, help="Say what would be written, and leave nothing there."
@@ -327,7 +337,7 @@ def unassign(
 )
 @any_software_option
 @detach_options
-@signing_options(DISPATCHER, over=False, desk=False)
+@signing_options(DISPATCHER, over=False)
 def export(
     session: Session,
     *,
@@ -347,18 +357,24 @@ def export(
     Without --key the bundle waits there for its transfer.json: a draft is written, and `sealift
     submit FILE --medium DIR` finishes the bundle once that is signed. With --detach a worker on
     this host does so, and a key is never needed.
+
+    With --server a worker writes it to a folder of the hub's, and --key signs for it here; what
+    waits there already is not written again.
     """
+    wanted = {"full": full, "any_software": any_software, "anew": begins}
+    if session.server is not None:
+        _export_there(session, site_id, {"folder": medium, **wanted}, how, detached, planned)
+        return
     from sealift_registry.delivery.export_answers import exported_data
     from sealift_registry.kinds import ExportArguments, draft_export, export_wanted
     from sealift_registry.shown.exported import exported_lines
 
     exports = session.app.exports
-    wanted = {"full": full, "any_software": any_software, "anew": begins}
+    draft = ExportArguments(
+        site_id, medium, how.draft or ".", full=full, any_software=any_software, anew=begins
+    )
     if detached is not None:
         _check_detached(how, planned=planned)
-        draft = ExportArguments(
-            site_id, medium, how.draft or ".", full=full, any_software=any_software, anew=begins
-        )
         ask(session, [export_wanted(session.app, draft, detached)])
         return
     if planned:
@@ -369,9 +385,6 @@ def export(
             raise plan.misfits[0]
         return
     if not signs_here(session, how, own=True):
-        draft = ExportArguments(
-            site_id, medium, how.draft or ".", full=full, any_software=any_software, anew=begins
-        )
         with session.terminal.phases() as begin_phase:
             done = draft_export(session.app, draft, begin_phase)
         session.terminal.answer(
@@ -385,6 +398,31 @@ def export(
     session.terminal.answer("export", said, exported_lines(said))
 
 
+def _export_there(
+    session: Session,
+    site: str,
+    asked: Mapping[str, object],
+    how: Signing,
+    detached: int | None,
+    planned: bool,  # noqa: FBT001 - as the command is given it
+) -> None:
+    """Have the hub behind a server write the bundle.
+
+    Raises:
+        UsageError: that is asked which a server does not do, or a job.
+        SealiftError: as `remote_exports.export`.
+    """
+    if planned and session.server is not None:
+        raise hub_needed(session.server)
+    if detached is not None and how.keys:
+        raise _key_in_job(
+            "--key",
+            "Leave it out. When the job is done, give this command with --key, and without "
+            "--detach: it signs for what waits there.",
+        )
+    remote_exports.export(session, site, asked, how, detached)
+
+
 def _check_detached(how: Signing, *, planned: bool) -> None:
     """Check that nothing is asked of a job that none does."""
     if planned:
@@ -395,22 +433,35 @@ def _check_detached(how: Signing, *, planned: bool) -> None:
             next_step="Leave --detach out.",
         )
     if how.keys or how.at_hub:
-        raise UsageError(
-            "key-in-job",
-            "A job has nobody's key: what it writes waits on the medium to be signed for.",
-            subject="--key" if how.keys else "--at-hub",
-            next_step="Leave --key and --at-hub out. When the job is done, sign the draft that it "
+        raise _key_in_job(
+            "--key" if how.keys else "--at-hub",
+            "Leave --key and --at-hub out. When the job is done, sign the draft that it "
             "names, and finish the bundle with: sealift submit FILE --medium DIR",
         )
 
 
-@command(sealift, "receive", example="sealift receive /media/disk")
+def _key_in_job(option: str, step: str) -> UsageError:
+    return UsageError(
+        "key-in-job",
+        "A job has nobody's key: what it writes waits on the medium to be signed for.",
+        subject=option,
+        next_step=step,
+    )
+
+
+@command(sealift, "receive", example="sealift receive /media/disk", at_server=True)
 @click.argument("medium", metavar="DIR")
 def receive(session: Session, *, medium: str) -> None:
     """Take in what sites sent home: receipts and logs.
 
-    Both are verified; a log that does not continue the one known so far is refused.
+    Both are verified; a log that does not continue the one known so far is refused. With --server
+    what lies on the medium is sent, and verified there.
     """
+    if session.server is not None:
+        from sealift_registry.cli import remote_returns
+
+        remote_returns.send(session, Path(medium))
+        return
     from sealift_registry.receiving import receive as receive_medium
 
     told, refused = receive_medium(session.app, Path(medium))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sealift_signing.drawing import word
+from sealift_signing.errors import UsageError
 from sealift_signing.vocabulary import counted
 from sealift_sync.pace import speed
 
@@ -56,8 +57,18 @@ def at_hub(session: Session, how: Signing) -> DispatcherAtHub:
         UsageError: it names several: a transfer has one signature.
     """
     from sealift_registry.cli.at_hub import desk_at_hub
-    from sealift_signing.errors import UsageError
 
+    check_one_key(how)
+    (signer,) = session.signers(how.keys)
+    return DispatcherAtHub(desk_at_hub(session, how), signer)
+
+
+def check_one_key(how: Signing) -> None:
+    """Check that a transfer gets the one signature that it has.
+
+    Raises:
+        UsageError: several keys are named.
+    """
     if len(how.keys) > 1:
         raise UsageError(
             "twice",
@@ -65,8 +76,6 @@ def at_hub(session: Session, how: Signing) -> DispatcherAtHub:
             subject="--key",
             next_step="Give it once: a transfer is signed by one dispatcher.",
         )
-    (signer,) = session.signers(how.keys)
-    return DispatcherAtHub(desk_at_hub(session, how), signer)
 
 
 def of_plan(plan: ExportPlan, medium: str) -> tuple[dict[str, Any], list[str]]:

@@ -39,13 +39,21 @@ def watch(session: Session, name: str) -> None:
     Raises:
         SealiftError: the job's, or the server's.
     """
-    path = address_of("jobs", name)
-    with session.terminal.phases() as phases:
-        watching = _Watching(session, phases, name)
-        while (said := session.remote.members(path)).get("state") not in ENDS:
-            watching.tell(said)
-            sleep(LOOK)
-    _end_as(session, name, said)
+    said, result = _ended(session, name)
+    as_json, kind = session.terminal.as_json, _text(said, "kind")
+    lines = () if as_json else session.remote.lines(address_of("jobs", name))
+    session.terminal.answer(
+        kind if _CODE.fullmatch(kind) else "job", remote.without_schema(result), lines
+    )
+
+
+def result(session: Session, name: str) -> Mapping[str, Any]:
+    """What a job came to, once it has ended.
+
+    Raises:
+        SealiftError: the job's, or the server's.
+    """
+    return _ended(session, name)[1]
 
 
 def cancel(session: Session, name: str) -> None:
@@ -95,16 +103,17 @@ class _Watching:
         self._subjects(word(_text(standing, "subject")), done, total)
 
 
-def _end_as(session: Session, name: str, said: Mapping[str, Any]) -> None:
-    """Print what came of it, or raise what the command would have raised."""
-    result, problem = said.get("result"), said.get("problem")
-    if said.get("state") == "done" and isinstance(result, dict):
-        as_json, kind = session.terminal.as_json, _text(said, "kind")
-        lines = () if as_json else session.remote.lines(address_of("jobs", name))
-        session.terminal.answer(
-            kind if _CODE.fullmatch(kind) else "job", remote.without_schema(result), lines
-        )
-        return
+def _ended(session: Session, name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """A job that was watched until it was done, and its result; else what a command would raise."""
+    path = address_of("jobs", name)
+    with session.terminal.phases() as phases:
+        watching = _Watching(session, phases, name)
+        while (said := session.remote.members(path)).get("state") not in ENDS:
+            watching.tell(said)
+            sleep(LOOK)
+    made, problem = said.get("result"), said.get("problem")
+    if said.get("state") == "done" and isinstance(made, dict):
+        return said, made
     if isinstance(problem, dict) and _CODE.fullmatch(_text(problem, "code")):
         kind_of = _BY_EXIT_CODE.get(_number(problem, "exit_code"), RefusedError)
         what, subject, step = (_text(problem, one) for one in ("what", "subject", "next"))

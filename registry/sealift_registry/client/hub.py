@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sealift_registry.client import sending
-from sealift_registry.client.address import ServerAddress
+from sealift_registry.client.address import ServerAddress, address_of
 from sealift_registry.client.answers import (
     JSON,
     TEXT,
@@ -224,6 +224,27 @@ class RemoteHub:
             SealiftError: the server's: it does not count, or no longer follows.
         """
         answer = self._asking.write("POST", f"{API}/submissions", signed, kind=DRAFT)
+        return _submitted(answer.json(), answer)
+
+    def transfer_draft(self, transfer: str) -> Draft:
+        """The draft of a transfer whose bundle waits to be signed for: nobody's word either.
+
+        Raises:
+            SealiftError: the server's; or what it answers is no draft.
+        """
+        answer = self._asking.read(f"{API}{address_of('transfers', transfer, 'draft')}", DRAFT)
+        if answer.kind != DRAFT:
+            raise answer.odd("something else than a draft")
+        return drafts.read(answer.body, what=f"the draft that {self.address} offers")
+
+    def submit_transfer(self, transfer: str, signed: bytes) -> Submitted:
+        """Hand in the signed draft of a transfer: its bundle is finished where it lies.
+
+        Raises:
+            SealiftError: the server's: it does not count, or something else lies there.
+        """
+        path = f"{API}{address_of('transfers', transfer, 'submissions')}"
+        answer = self._asking.write("POST", path, signed, kind=DRAFT)
         return _submitted(answer.json(), answer)
 
     # ------------------------------------------------------------------ whose account it is
