@@ -13,6 +13,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sealift_registry.web import problems, refusals
+from sealift_registry.web.zero_copy import EXTENSION, Span, ZeroCopy
 from sealift_signing import events
 from sealift_signing.errors import SealiftError
 
@@ -29,15 +30,22 @@ class Connection(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._head = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._direct: ZeroCopy | None = None
+        self._answer: Any = self.app
+        self.app: Any = self._answer_from_files
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody has connected."""
         super().connection_made(transport)
+        if self.scheme == "http":
+            self._direct = ZeroCopy(transport, self.flow.drain)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """They are gone."""
         self._stop_waiting()
+        if self._direct is not None:
+            self._direct.lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -54,6 +62,28 @@ class Connection(HttpToolsProtocol):
         """Its head is there."""
         self._stop_waiting()
         super().on_headers_complete()
+
+    async def _answer_from_files(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's
+        """Answer a request; where nothing is encrypted, files may be sent without being read."""
+        if self._direct is None:
+            await self._answer(scope, receive, send)
+            return
+        direct, cycle = self._direct, send.__self__
+
+        async def sent(message: Any) -> None:  # noqa: ANN401 - ASGI's
+            if message["type"] != EXTENSION:
+                await send(message)
+                return
+            span = Span(message["file"], message["offset"], message["count"])
+            if cycle.disconnected or not await direct.send(span):
+                cycle.disconnected = True
+                return
+            cycle.expected_content_length -= span.count  # of which uvicorn keeps count
+            if not message["more_body"]:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        scope.setdefault("extensions", {})[EXTENSION] = {}
+        await self._answer(scope, receive, sent)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
         """What came is no HTTP."""
@@ -75,9 +105,16 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, error: SealiftError) -> None:
-        """Answer a problem in the place of any application, and close."""
+        """Answer a problem in the place of any application, and close.
+
+        Amid another answer nothing is said: it would be taken for bytes of that one.
+        """
         self._stop_waiting()
         if self.transport.is_closing():
+            return
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            self.transport.abort()
             return
         found = problems.problem(error)
         body = msgspec.json.encode(found)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from litestar.enums import ScopeType
@@ -14,6 +15,7 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Sc
 
 from sealift_registry.web import problems, request_ids
 from sealift_registry.web.metrics import Metrics
+from sealift_registry.web.zero_copy import EXTENSION
 from sealift_signing import events
 from sealift_signing.errors import SealiftError
 
@@ -99,6 +101,10 @@ class _Answer:
             self.sent += len(message.get("body", b""))
             self.whole = not message.get("more_body", False)
         await self._send(message)
+        file: Any = message
+        if file["type"] == EXTENSION:
+            self.sent += file["count"]
+            self.whole = not file["more_body"]
 
 
 def _with_headers(message: HTTPResponseStartEvent, request: str) -> HTTPResponseStartEvent:
