@@ -51,6 +51,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         "g2_245_delivering",
         "g2_202_tour",
         *("g2_26_account_command", "g2_185_tokens_served", "g2_190_writing"),
+        "g2_67_the_journey_over_http",
     ),
     "journey": ("random_journeys", "thin_journey", "tutorial"),
     "desk": (
