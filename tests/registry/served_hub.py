@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from sealift_registry.web.api import Served, make_api
 from sealift_registry.web.callers import Caller, Gatekeeper, Reach, Way, Where, signed_out
 from sealift_registry.web.health import Health
-from sealift_signing.errors import RefusedError
+from sealift_signing.errors import RefusedError, SealiftError
 from tests.registry.hub_fixture import Acme
 
 URL = "http://hub.test"
@@ -60,6 +60,9 @@ class Doorkeeper:
 
     def tell_refused(self, caller: Caller, action: str, where: Where) -> None:
         """What the log would be told."""
+
+    def tell_request_refused(self, caller: Caller, asked: str, bad: SealiftError, run: str) -> None:
+        """Likewise."""
 
     def guard(self, caller: Caller, action: str, where: Where) -> Callable[[Connection], None]:
         return lambda _connection: self.check(caller, action, where)

@@ -73,6 +73,7 @@ OF_NOTHING_SIGNED = {
     "intake.refused",
     "job.asked",
     "job.ended",
+    "request.refused",
     "log.key-taken-up",
     "promotion.commented",
     "return.accepted",

@@ -90,29 +90,6 @@ def test_g2_224_what_is_changed_is_what_was_read_also_within_the_commit(
         assert list(stands(acme, "anna").grants.values()) == [Grant("auditor")]
 
 
-def test_g2_225_an_administrators_shortcut(acme: Acme) -> None:
-    """Nobody gives themselves anything, and an administrator has nothing else by being one."""
-    with at_server(acme) as server:
-        root = server.desk(person(acme, "root", ADMINISTRATOR))
-        said = changed(server, root, "root")
-        for grant in ("publisher", "viewer", f"publisher:team={TEAM}"):
-            answer = server.ask("POST", "/accounts/root/grants", said, json={"grant": grant})
-            assert code_of(answer, 409) == "own-right"
-        for path, body in (("disable", None), ("recover", {})):
-            answer = server.ask("POST", f"/accounts/root/{path}", said, json=body)
-            assert code_of(answer, 409) == "own-account"
-        service = {"account": "bot", "kind": "service", "grants": ["administrator"]}
-        answer = server.ask("POST", "/accounts", root, json=service)
-        assert code_of(answer, 409) == "service-administrator"
-        for path in (f"/versions?team={TEAM}", "/promotions", "/log/entries", "/sites"):
-            answer = server.ask("GET", path, root)
-            assert answer.status_code == 403, path
-        for path in ("/drafts", "/submissions"):
-            answer = server.ask("POST", path, root, json={"act": "approve", "object": ["P-000001"]})
-            assert answer.status_code in {400, 403, 404, 415}, answer.text
-        assert list(stands(acme, "root").grants.values()) == [ADMINISTRATOR]
-
-
 def test_g2_226_a_disabled_account_is_out_and_a_recovered_one_is_nobodys(acme: Acme) -> None:
     with at_server(acme) as server:
         root = server.desk(person(acme, "root", ADMINISTRATOR))

@@ -27,7 +27,7 @@ from sealift_registry.audit import pending
 from sealift_registry.audit.tables import log_checkpoint, log_term
 from sealift_registry.trust.hub import Hub
 from sealift_signing.acts.offices import Office
-from sealift_signing.errors import MalformedError
+from sealift_signing.errors import MalformedError, SealiftError
 from sealift_signing.transparency.entry import Entry
 
 R = TypeVar("R", SessionRow, TokenRow)
@@ -89,6 +89,14 @@ class Gatekeeper:
             FailedError: the log could not be written.
         """
         self._refusals.tell(caller, action, where)
+
+    def tell_request_refused(self, caller: Caller, asked: str, bad: SealiftError, run: str) -> None:
+        """Log that a change that somebody asked for was refused, by whatever refuses changes.
+
+        Raises:
+            FailedError: the log could not be written.
+        """
+        self._refusals.tell_request(caller, asked, bad, run)
 
     def guard(
         self, caller: Caller, action: str, where: Where = HUB

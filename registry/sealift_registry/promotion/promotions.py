@@ -371,10 +371,18 @@ def _read(kind: type[P], draft: Draft) -> Signed[P]:
     """The one statement that a draft holds, as its owner signed it.
 
     Raises:
-        RefusedError: nobody signed it yet.
+        RefusedError: nobody signed it yet; or it holds more, of which one would count unseen.
     """
     name = kind.PREDICATE_TYPE.split(":")[-2]
     part = draft.part(name)
+    if len(draft.parts) > 1:
+        raise RefusedError(
+            "draft-says-more",
+            f"What was handed in holds {len(draft.parts)} statements, and only one is handed in at "
+            "a time.",
+            subject=draft.act,
+            next_step="Submit each file as sealift-sign wrote it.",
+        )
     if part is None:
         raise RefusedError(
             "not-signed",

@@ -12,8 +12,10 @@ from sqlalchemy import select
 
 from sealift_registry.catalog import tables
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
+from sealift_registry.trust.returned_signatures import OWN
 from sealift_registry.web.callers import Where
-from sealift_signing import roles
+from sealift_signing import roles, statements
+from sealift_signing.drafts import Draft
 from sealift_signing.errors import SealiftError
 
 if TYPE_CHECKING:
@@ -40,6 +42,22 @@ def about_act(hub: Hub, act: str, named: Sequence[str]) -> Where:
     if act in OF_SITE:
         return Where(site=first)
     return about_role(first) if act == "renew" else HUB
+
+
+def about_signed(hub: Hub, signed: Draft) -> Where:
+    """What a signed draft is about.
+
+    Of a statement of somebody's own the statement says it. What stands beside it is a label, which
+    whoever hands it in writes: by that the envelopes of another team could be handed in.
+
+    Raises:
+        MalformedError: it is no such statement.
+    """
+    for part in signed.parts:
+        if part.name in OWN:
+            said, _ = statements.read_payload(OWN[part.name], part.data, what=f"the {part.name}")
+            return Where(team=said.team)
+    return about_act(hub, signed.act, signed.object)
 
 
 def about_role(role: str) -> Where:

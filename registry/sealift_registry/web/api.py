@@ -42,6 +42,7 @@ from sealift_registry.web import (
     problems,
     reading,
     refusals,
+    refused_writes,
     session_routes,
     signing_routes,
     upload_routes,
@@ -52,6 +53,7 @@ from sealift_registry.web.health import Health
 from sealift_registry.web.job_events import Listeners
 from sealift_registry.web.limits import Limits
 from sealift_registry.web.metrics import Metrics
+from sealift_registry.web.refused_writes import RefusedWrites
 from sealift_registry.web.watching import Watching
 from sealift_signing.errors import MalformedError, SealiftError
 
@@ -142,7 +144,7 @@ def make_api(served: Served) -> ASGIApp:
         debug=False,
     )
     check_guarded(inner)
-    return Watching(inner, served.metrics)
+    return Watching(RefusedWrites(inner, served), served.metrics)
 
 
 def check_guarded(api: Litestar) -> None:
@@ -203,6 +205,7 @@ def _answer(
 ) -> Response[problems.Problem]:
     """Any error, as a problem."""
     bad = _in_words(request, error)
+    refused_writes.keep(request.scope, bad)
     found = problems.problem(bad)
     if isinstance(error, MalformedError) and request.method in READING:  # nothing was sent
         found = msgspec.structs.replace(found, status=409)

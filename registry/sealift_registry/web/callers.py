@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from sealift_registry.access.calling import Reach, Way, Where
+from sealift_signing.errors import SealiftError
 
 __all__ = ["Caller", "Gatekeeper", "Nobody", "Reach", "Way", "Where", "signed_out"]
 
@@ -68,6 +69,21 @@ class Gatekeeper(Protocol):
         """Log that somebody who is signed in was refused by the server itself."""
         ...
 
+    def tell_request_refused(
+        self,
+        caller: Any,  # noqa: ANN401 - its own
+        asked: str,
+        bad: SealiftError,
+        run: str,
+        /,
+    ) -> None:
+        """Log that a change that somebody asked for was refused, by whatever refuses changes.
+
+        Raises:
+            SealiftError: the log could not be written.
+        """
+        ...
+
     def guard(
         self,
         caller: Any,  # noqa: ANN401 - its own
@@ -95,6 +111,9 @@ class Nobody:
         return Reach()
 
     def tell_refused(self, caller: Caller, action: str, where: Where) -> None:
+        """Nobody is signed in."""
+
+    def tell_request_refused(self, caller: Caller, asked: str, bad: SealiftError, run: str) -> None:
         """Nobody is signed in."""
 
     def guard(

@@ -204,6 +204,20 @@ def caller_of(connection: Connection) -> Caller:
     return found
 
 
+def known_beyond(served: Served, connection: Connection) -> Caller:
+    """Who asks for what has no route: no guard of one let them in.
+
+    Raises:
+        SealiftError: nobody is signed in; they asked too much; or another site's page asked.
+    """
+    served.limits.check("address", door.address(connection))
+    caller = _known(served, connection)
+    served.limits.take("account", caller.account)
+    if caller.by == "browser":
+        same_site.check(connection, served.url, caller.csrf)
+    return caller
+
+
 def _known(served: Served, connection: Connection) -> Caller:
     """Who asks; of somebody whom nobody knows it is counted.
 

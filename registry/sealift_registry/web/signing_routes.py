@@ -21,7 +21,7 @@ from sealift_registry.trust.returned_signatures import joined
 from sealift_registry.trust.submitting import AcceptedSubmission, with_fingerprint
 from sealift_registry.wanting import Asked, draft
 from sealift_registry.web import guarding, writing
-from sealift_registry.web.about import about_act, about_role
+from sealift_registry.web.about import about_act, about_role, about_signed
 from sealift_registry.web.answering import Asking
 from sealift_registry.web.writing import Made, Writes
 from sealift_signing import drafts
@@ -162,7 +162,7 @@ async def submit_signed(request: Asking) -> Response[bytes]:
     if isinstance(signed, RoleVersion):
         where = about_role(signed.role)
         return await writing.once(request, lambda app: _taken_back(app, signed), where=where)
-    where = await sync_to_thread(about_act, hub, signed.act, signed.object)
+    where = await sync_to_thread(about_signed, hub, signed)
     return await writing.once(request, lambda app: _submitted(app, signed), where=where)
 
 

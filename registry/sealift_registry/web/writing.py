@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.access.once import Asked, Kept
 from sealift_registry.access.refusals import ForbiddenError
+from sealift_registry.access.told_failures import BY_CODE
 from sealift_registry.app import App
 from sealift_registry.trust.hub import OnBehalf
 from sealift_registry.web import guarding, problems, refusals, request_ids
@@ -138,6 +139,8 @@ def _once(request: Asking, act: Acts, body: bytes, where: Where | None) -> Respo
             bad = problems.told(error)
             if isinstance(bad, ForbiddenError):  # a right that ended since the door
                 served.gatekeeper.tell_refused(caller, said.action, about)
+            if bad.code in BY_CODE:  # likewise a session or an account
+                served.failures.note(BY_CODE[bad.code])
             served.once.keep(asked, _refused(bad), is_done=False)
             if bad is error:
                 raise
