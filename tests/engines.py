@@ -77,11 +77,13 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "g2_285_files_sent_by_the_kernel",
             "g2_269_a_programs_day",
             "g2_238_proxies",
+            "g2_272_large_files",
         ),
         "It asks a server of a test's own, and no hub.": ("g2_115_a_desks_client",),
         "It kills servers, each of which has a store of its own.": ("g2_204_server_under_load",),
         "It is about what a desk makes of a server's answers.": (
             *("g2_123_reading_at_desks", "g2_130_signing_at_desks"),
+            "g2_276_evidence_keys",
             *("g2_140_a_hostile_server", "g2_151_more_at_desks", "g2_217_at_ones_desk"),
         ),
         "It is about settings.toml, and one hub that goes by it.": (

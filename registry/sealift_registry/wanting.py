@@ -17,6 +17,8 @@ from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promo
 from sealift_registry.delivery import assignments, check_row_permission, enrolling, retiring
 from sealift_registry.trust import builders, key_rotation, teams
 from sealift_registry.trust.hub_drafts import Drafted, Wanted, drafted, unchecked
+from sealift_registry.trust.machines import own_machine
+from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.unchanged import is_published
 from sealift_signing import drafts, statements
@@ -26,9 +28,11 @@ from sealift_signing.acts.assignment_changes import needs_both
 from sealift_signing.acts.builders import keys_of
 from sealift_signing.acts.check_rows import STAY, TRAVEL
 from sealift_signing.acts.material import Ask, SetAsideVersion, check_card
+from sealift_signing.counting_rules import rule_of
 from sealift_signing.drafts import Draft
 from sealift_signing.drawing import word
-from sealift_signing.errors import RefusedError, UsageError
+from sealift_signing.errors import FailedError, RefusedError, UsageError
+from sealift_signing.evidence import EVIDENCE_PURPOSE, REGRESSION
 from sealift_signing.statements import KeyCard, SiteRequest
 from sealift_signing.vocabulary import moment
 
@@ -127,6 +131,8 @@ def told_first(app: App, connection: Connection, ask: Ask) -> tuple[str, ...]:
         promotions = app.promotions
         status = promotions.status(connection, parse_promotion(ask.object[0]))
         return tuple(promotions.stale(connection, status))
+    if ask.act == "request" and not _may_compare(app, connection):
+        return ("This hub has no active builder's key, and compares nothing with what is listed.",)
     if ask.act == "set-check-rows":
         team, whether = ask.object
         sites = tuple(one.id for one in check_row_permission.sites_of(connection, team))
@@ -256,10 +262,29 @@ def _request(app: App, asked: Asked, told: Progress) -> Wanted:
     ref, promotions = VersionRef.parse(version), app.promotions
     with app.hub.reading() as connection:
         promotions.check_askable(connection, ref, stage)
-    app.comparisons.compare(ref, stage, told)
+        compares = _asks_for_comparison(connection, stage) or _may_compare(app, connection)
+    if compares:
+        app.comparisons.compare(ref, stage, told)
     despite = asked.ask.details.get("despite", ())
     with app.hub.reading() as connection:
         return promotions.request_wanted(connection, ref, stage, asked.ask.value("reason"), despite)
+
+
+def _asks_for_comparison(connection: Connection, stage: str) -> bool:
+    rule = rule_of(Repository(connection).policy(), stage)
+    asked = (rule.evidence, *(rule.evidence_by_policy or {}).values())
+    return any(REGRESSION in kinds for kinds in asked)
+
+
+def _may_compare(app: App, connection: Connection) -> bool:
+    """Whether this hub signs what it compares: where builders are elsewhere alone it has no key."""
+    try:
+        own_machine(app.hub, connection, EVIDENCE_PURPOSE[REGRESSION])
+    except FailedError as bad:
+        if bad.code != "online-key-missing":
+            raise
+        return False
+    return True
 
 
 def _approve(app: App, asked: Asked, _told: Progress) -> Wanted:

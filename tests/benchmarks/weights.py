@@ -47,6 +47,19 @@ def make(folder: Path, sizes: Sequence[int]) -> Path:
     return folder
 
 
+def hollow(folder: Path, size: int) -> Path:
+    """A model in `folder` with one file of about `size` bytes, all of them zero.
+
+    It takes no room on the disk and no time to be made: for what only depends on how much it is.
+    """
+    folder.mkdir(parents=True)
+    file, rows = "weights.bin", max(size // ROW, 1)
+    with (folder / file).open("wb") as empty:
+        empty.truncate(rows * ROW)
+    (folder / "model.onnx").write_bytes(_model([file], [rows]))
+    return folder
+
+
 def spread(total: int, files: int) -> list[int]:
     """Sizes of `files` small files that make about `total` bytes: from few bytes to many."""
     drawn = np.random.default_rng(files).lognormal(0, 0.8, files)

@@ -72,8 +72,9 @@ def test_g2_270_promotion_that_ignores_a_pending_decision(ready: Acme) -> None:
     """Version 2 waits for a second approval: nobody has it listed, assigned, or said to be."""
     with desks(ready, REQUESTER, *APPROVERS, "dispatcher-1", ANNA) as people:
         dora, carla, emil, dispatcher, anna = people
-        waits = asked_for(dora, SECOND)
+        waits, listed = asked_for(dora, SECOND), ready.rows()["listing"]
         assert carla.hands_in(carla.signed(approval(waits))).status_code == 200
+        assert ready.rows()["listing"] == listed
         at = f"/promotions/{waits}"
         for method in ("PUT", "PATCH", "POST", "DELETE"):
             said = {"listed": True, "need": 1}
