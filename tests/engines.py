@@ -74,6 +74,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "It is about the process that serves a hub in its home.": (
             "g2_150_the_page_of_desks",
             "g2_56_server_process",
+            "g2_80_a_careless_month",
             "g2_285_files_sent_by_the_kernel",
             "g2_269_a_programs_day",
             "g2_238_proxies",

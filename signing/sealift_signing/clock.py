@@ -65,6 +65,27 @@ def check_follows(now: datetime, newest: datetime, stated: date | None) -> None:
         raise _unlikely(now, newest, "clock-ahead", f"{_days(now - newest)} before")
 
 
+def check_goes_on(now: datetime, expected: datetime) -> None:
+    """Check that nobody set the clock of a machine while a process ran on it.
+
+    Args:
+        now: by that clock.
+        expected: what it said when the process began, and as much later as that is ago.
+
+    Raises:
+        ClockError: the two are more than a day apart.
+    """
+    if abs(now - expected) > SKEW:
+        raise ClockError(
+            "clock-stepped",
+            f"The clock of this machine says {moment(now)[:16]}, and by how long the server has "
+            f"run it would be {moment(expected)[:16]}.",
+            subject=moment(now),
+            next_step="Nothing was signed. Look at another clock. If this machine's is wrong, set "
+            "it, and the server goes on. If it is right, start the server anew.",
+        )
+
+
 def check_stated(now: datetime, stated: date) -> None:
     """Check the clock against a date that a person has from elsewhere.
 

@@ -25,6 +25,9 @@ class Hearer(Protocol):
     def tell(self, level: Level, logger: str, event: str, fields: Mapping[str, Any]) -> None:
         """`event` happened. Nothing is raised: no command fails because nobody hears it."""
 
+    def reopen(self) -> str:
+        """Go on in the place that has the name now. Returns why that cannot be; else nothing."""
+
     def close(self) -> str | None:
         """There is no more. Returns what whoever ran the command is to be told, if anything."""
 
@@ -70,6 +73,11 @@ def tell_problem(problem: SealiftError) -> None:
         _Told.hearer.tell("warning", "command", "command-refused", fields)
     else:
         _Told.hearer.tell("error", "command", "command-failed", fields)
+
+
+def reopen() -> str:
+    """Go on in a new file, where the old one was renamed. Returns why that cannot be, if so."""
+    return "" if _Told.hearer is None else _Told.hearer.reopen()
 
 
 def end() -> str:

@@ -244,6 +244,12 @@ class _File(logging.Handler):
             whole = os.write(self._descriptor, line) == len(line)
         self.lost |= not whole
 
+    def go_on_in(self, descriptor: int) -> None:
+        """Write what follows by this descriptor, and let go of the one before."""
+        with self.lock:  # type: ignore[union-attr]
+            old, self._descriptor = self._descriptor, descriptor
+        os.close(old)
+
     def _end(self) -> bytes:
         """What ends a line that was cut short, by whichever process: it takes no other along."""
         size = -1
@@ -277,6 +283,14 @@ class _LogFile:
         """Write it down."""
         number = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[level]
         logging.getLogger(f"{ROOT}.{logger}").log(number, event, extra={"fields": fields})
+
+    def reopen(self) -> str:
+        """Go on in the file that has this name now, which is made where there is none."""
+        try:
+            self._handler.go_on_in(_opened(self._path))
+        except OSError as bad:
+            return bad.strerror or str(bad)
+        return ""
 
     def close(self) -> str:
         """The file is let go of. Returns what is to be told of it; nothing where it is whole."""

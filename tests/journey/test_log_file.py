@@ -416,6 +416,9 @@ def test_f2_429_keys_and_models_are_what_they_are_without_a_log_file(tmp_path: P
         def tell(self, *told: Any) -> None:  # noqa: ANN401 - whatever is told
             heard.append(repr(told))
 
+        def reopen(self) -> str:
+            return ""
+
         def close(self) -> None:
             pass
 

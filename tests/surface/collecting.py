@@ -77,7 +77,7 @@ def errors() -> Iterator[str]:
 
 TYPE = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*")
 NO_TYPES = re.compile(
-    r"ai\.onnx|artifact\.path|delivery\.dispatcher|database\.(url|migrator)|blobs\.(url|endpoint|region)|server\.(url|certificate|key)|fuse\..*|promotion\.number|sealift\..*|"
+    r"ai\.onnx|artifact\.path|delivery\.dispatcher|database\.(url|migrator)|blobs\.(url|endpoint|region)|server\.(url|certificate|key)|builders\.inbox|keys\.default|fuse\..*|promotion\.number|sealift\..*|"
     r"sqlalchemy\.exc|team\.vision|training\.log|user\.(email|name)|site\.pem|"
     r".*\.(json|toml|yaml|txt|npz|lock|db|ubj)"
 )

@@ -141,7 +141,7 @@ def forget(connection: Connection, account: str) -> None:
 def _add_invitation(
     hub: Hub, connection: Connection, account: str, shown_once: str, hours: int
 ) -> InvitationRow:
-    now = hub.now()
+    now = hub.latest()
     made = InvitationRow(
         format=1,
         requires=(),

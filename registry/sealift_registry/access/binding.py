@@ -47,7 +47,7 @@ def wanted(hub: Hub, caller: Caller, server: str) -> Wanted:
     Raises:
         FailedError: the challenge could not be kept.
     """
-    now, challenge = hub.now(), secrets.token_hex(32)
+    now, challenge = hub.latest(), secrets.token_hex(32)
     ends, t = moment(now + timedelta(minutes=MINUTES)), tables.account_challenge
     with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
         connection.execute(
@@ -105,7 +105,7 @@ def _check_for_us(
     hub: Hub, connection: Connection, signed: Signed[AccountBinding], of: Standing, server: str
 ) -> None:
     """Check that it answers a challenge that waits, of this account, here."""
-    said, now, t = signed.predicate, hub.now(), tables.account_challenge
+    said, now, t = signed.predicate, hub.latest(), tables.account_challenge
     if said.organisation != Repository(connection).organisation():
         raise _refused("it is for another organisation", of.name)
     if said.server != server:

@@ -134,7 +134,7 @@ class Gatekeeper:
             if (one.id, one.secret) != (found.id, found.secret) or one.way != way:
                 raise signed_out()
             known = self._session(connection, one)
-        if known.of.era != one.era or sessions.is_over(one, found.seen, self._hub.now()):
+        if known.of.era != one.era or sessions.is_over(one, found.seen, self._hub.latest()):
             raise signed_out()
         sessions.note_seen(self._hub, one, found.seen)
         return _caller(known.of, way, one.id, csrf=one.csrf)
@@ -150,7 +150,7 @@ class Gatekeeper:
             if (one.id, one.secret) != (found.id, found.secret):
                 raise signed_out()
             known = self._token(connection, one)
-        if known.of.era != one.era or tokens.is_over(one, self._hub.now()):
+        if known.of.era != one.era or tokens.is_over(one, self._hub.latest()):
             raise signed_out()
         tokens.note_used(self._hub, one, found.used)
         return _caller(known.of, "token", one.id, scopes=frozenset(one.scopes))
@@ -208,7 +208,7 @@ class Gatekeeper:
             SignedOutError: they are not.
         """
         by_token = caller.by == "token"
-        found = _open_row(connection, caller, self._hub.now())
+        found = _open_row(connection, caller, self._hub.latest())
         known = (self._tokens if by_token else self._sessions).get(caller.credential)
         kind = tokens.TOKEN if by_token else sessions.SESSION
         if (

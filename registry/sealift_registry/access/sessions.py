@@ -56,7 +56,7 @@ class Opened:
 
 def made(hub: Hub, of: Standing, way: Way, note: str) -> Opened:
     """A session for an account, to be added (`add`) within an action."""
-    now, shown_once = hub.now(), secret.new(secret.SESSION)
+    now, shown_once = hub.latest(), secret.new(secret.SESSION)
     session = SessionRow(
         format=1,
         requires=(),
@@ -227,7 +227,7 @@ def note_seen(hub: Hub, one: SessionRow, seen: str | None) -> None:
 
     It lets nobody in, so where it cannot be written, as on a full disk, whoever asks still reads.
     """
-    now = hub.now()
+    now = hub.latest()
     if abs(now - instant(seen or one.made)) < NOTED:
         return
     t = tables.session

@@ -225,7 +225,7 @@ def _waiting(hub: Hub, connection: Connection, shown_once: str) -> tuple[Standin
     right = of is not None and of.enabled and of.id == one.account
     if of is None or not right or not is_so(bytes(found), of.invitation):
         raise _no_invitation()
-    if one.secret != secret.digest(shown_once) or not _is_now(one, hub.now()):
+    if one.secret != secret.digest(shown_once) or not _is_now(one, hub.latest()):
         raise _no_invitation()
     return of, one
 

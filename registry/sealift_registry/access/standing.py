@@ -173,6 +173,18 @@ def any_account(hub: Hub) -> bool:
         return connection.execute(select(tables.account.c.id).limit(1)).first() is not None
 
 
+def any_administrator(connection: Connection) -> bool:
+    """Whether anybody can administer accounts by the server.
+
+    Raises:
+        FailedError: an entry is not the one that was signed.
+    """
+    return any(
+        one.enabled and any(grant.spelled == "administrator" for grant in one.grants.values())
+        for one in all_standings(connection).values()
+    )
+
+
 def all_standings(connection: Connection) -> dict[str, Standing]:
     """Every account that the log knows, by its name, in order.
 

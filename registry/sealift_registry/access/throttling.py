@@ -30,10 +30,11 @@ def attempt(hub: Hub, name: str, address: str) -> None:
 
     Raises:
         ThrottledError: it is to wait, also if it would be right.
+        ClockError: the clock was set: by a wrong one all failures would be forgotten.
         FailedError: it could not be noted: nothing is judged, then.
     """
     with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
-        now = hub.now()
+        now = hub.log.dated()  # by a wrong clock nothing is forgotten
         pauses = [_left(connection, *one, now) for one in _keys(name, address)]
         if (longest := max(pauses)) > timedelta():
             raise throttled(longest)

@@ -68,7 +68,7 @@ def make(
                 next_step=f"See it with: sealift account show {name}",
             )
         _check_not_too_many(connection, of.id)
-        now = hub.now()
+        now = hub.latest()
         one = TokenRow(
             format=1,
             requires=(),
@@ -165,7 +165,7 @@ def note_used(hub: Hub, one: TokenRow, used: str | None) -> None:
 
     It lets nobody in, so where it cannot be written, as on a full disk, whoever asks still reads.
     """
-    now, t = hub.now(), tables.api_token
+    now, t = hub.latest(), tables.api_token
     if used is not None and abs(now - instant(used)) < NOTED:
         return
     with (

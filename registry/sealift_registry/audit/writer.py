@@ -26,7 +26,9 @@ from sealift_registry.audit.append import Appender, Check, Follows, SignerProvid
 from sealift_registry.audit.batch import Action, Committed, EntryRequest, PendingAction
 from sealift_registry.audit.edge import Former
 from sealift_registry.audit.newest_checkpoint import NewestCheckpoint
+from sealift_registry.audit.steady import Steady
 from sealift_registry.storage.database import Database
+from sealift_signing.clock import check_goes_on
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.transparency.entry import Entry
 
@@ -65,6 +67,7 @@ class AuditLog:
     Attributes:
         stated: today's date, where a person stated it: by that the clock is judged, then.
         check: refuses the signer's key where another host has replaced it; set before any commit.
+        steady: of a process that runs for long, what its clock should say by now.
     """
 
     def __init__(  # noqa: PLR0913 - what a log is made of
@@ -83,6 +86,7 @@ class AuditLog:
         self.clock = clock
         self.stated: date | None = None
         self.check: Check | None = None
+        self.steady: Steady | None = None
         self._database = database
         self._signer = signer
         self._former = former
@@ -96,6 +100,29 @@ class AuditLog:
         self._closed = False
         self._failure = ""
         self._answers: deque[Future[Committed[Any]]] = deque(maxlen=LARGEST_BATCH)
+
+    def keep_in(self, home: NewestCheckpoint) -> None:
+        """Have what is signed last kept in the home as well; said before anything is committed."""
+        self._home = home
+
+    def dated(self) -> datetime:
+        """The time by which something is signed, or is counted as old.
+
+        Raises:
+            ClockError: somebody set the clock while this process ran.
+        """
+        now = self.clock()
+        if self.steady is not None:
+            expected = self.steady.expected()
+            check_goes_on(now, expected)
+            if self.stated is not None:  # it was stated once, and days went by
+                self.stated = expected.date()
+        return now
+
+    def latest(self) -> datetime:
+        """The time by which what people are let in with is over: no clock set back lengthens it."""
+        now = self.clock()
+        return now if self.steady is None else max(now, self.steady.expected())
 
     def commit(self, action: Action[T]) -> Committed[T]:
         """Run `action`, log its entry, commit both, and answer.

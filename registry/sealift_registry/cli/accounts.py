@@ -133,6 +133,8 @@ def disable(session: Session, *, name: str) -> None:
         new = accounts.disable(session.app.hub, name, user())
     line = f"The account {name} is disabled{'' if new else ' already'}."
     session.terminal.answer("account-disable", {"account": name, "new": new}, line)
+    if session.server is None:
+        _tell_where_nobody_administers(session, name)
 
 
 @command(
@@ -180,6 +182,8 @@ def revoke(session: Session, *, name: str, role: str) -> None:
     line = f"{name} is {one} no more." if new else f"{name} was not granted that: {one}."
     data = {"account": name, "grant": one.spelled, "new": new}
     session.terminal.answer("account-revoke", data, line)
+    if session.server is None and one.role == "administrator":
+        _tell_where_nobody_administers(session, name)
 
 
 @command(
@@ -253,6 +257,26 @@ def revoke_token(session: Session, *, name: str, token: str) -> None:
         tokens.revoke(hub, of.id, token, user())
     data = {"account": name, "token": token}
     session.terminal.answer("account-revoke-token", data, f"{token} of {name} is revoked.")
+
+
+def _tell_where_nobody_administers(session: Session, name: str) -> None:
+    """Say so where the last administrator was taken away: from here it is put right."""
+    from sealift_registry.access import standing
+
+    hub = session.app.hub
+    with hub.reading() as connection:
+        if standing.any_administrator(connection):
+            return
+        of = standing.known(connection, name)
+    mends = [f"sealift account recover {name}"] if not of.enabled else []
+    if not any(one.spelled == "administrator" for one in of.grants.values()):
+        mends.append(f"sealift account grant {name} administrator")
+    session.terminal.note(
+        (
+            "Nobody administers accounts by the server any more; this shell still does.",
+            f"  Next: {' and '.join(mends)}",
+        )
+    )
 
 
 def _answer(session: Session, name: str, done: Invited) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from importlib.metadata import version
@@ -46,8 +47,9 @@ def serve(session: Session, *, host: str | None, port: int | None, grace: int) -
 
     Settings are in [server] of settings.toml. Ctrl-C or SIGTERM ends the server: it takes nothing
     more, and what runs may end in time; a second one ends it at once. SIGHUP has it read its
-    certificate again. A hub whose rows are in its home has one server; of one on PostgreSQL there
-    may be several, behind a proxy. With --json it prints one object a line.
+    settings and its certificate again, and open its log file anew. A hub whose rows are in its home
+    has one server; of one on PostgreSQL there may be several, behind a proxy. With --json it prints
+    one object a line.
     """
     _check_installed()
     from sealift_registry.storage.home import open_home
@@ -68,11 +70,17 @@ def serve(session: Session, *, host: str | None, port: int | None, grace: int) -
 def _serve(session: Session, listening: Listening, grace: int) -> None:
     from sealift_registry.access.gatekeeper import Gatekeeper
     from sealift_registry.access.standing import any_account
+    from sealift_registry.audit.steady import Steady
+    from sealift_registry.storage.home import open_home
+    from sealift_registry.trust import readiness
     from sealift_registry.web import server
     from sealift_registry.web.api import Served
     from sealift_registry.web.health import Health
+    from sealift_registry.web.reloading import Reloading
 
     app, url = session.app, listening.url
+    app.hub.log.steady = Steady(app.hub.now())
+    readiness.keep(app.hub)
     health = Health(app.hub, server.valid_until(listening.settings))
     served = Served(app, Gatekeeper(app.hub), url, version("sealift-registry"), health)
 
@@ -81,16 +89,21 @@ def _serve(session: Session, listening: Listening, grace: int) -> None:
         if not any_account(app.hub):
             lines.append("  Nobody has an account yet:  " + INVITE)
         _tell(session, "ready", {"url": url, "port": listening.port}, lines)
+        if warning := server.open_to_all(listening.settings):
+            noted(warning)
 
     def noted(text: str) -> None:
         with suppress(OSError):  # nobody reads any more; it goes on
             session.terminal.note(text)
+            if session.terminal.as_json:
+                _tell(session, "noted", {"what": text}, ())
 
-    server.serve(served, listening, grace, begun, noted)
+    reloading = Reloading(served, lambda: open_home(session.root, session.environment).settings)
+    server.serve(served, listening, grace, begun, noted, reloading)
     _tell(session, "over", {}, ["The server has ended."])
 
 
-def _tell(session: Session, event: str, data: dict[str, Any], lines: list[str]) -> None:
+def _tell(session: Session, event: str, data: dict[str, Any], lines: Sequence[str]) -> None:
     with suppress(OSError):
         session.terminal.answer("serve", {"event": event, **data}, lines)
         sys.stdout.flush()

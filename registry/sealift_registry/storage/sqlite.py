@@ -60,12 +60,15 @@ class SqliteDatabase(Claiming):
         self.where = str(path)
         self.place = str(path.absolute())
         self._lock = lock
+        self._opened: tuple[int, int] | None = None
         super().__init__(lambda: FileClaims(claimed or lock.with_name("claims")))
 
     @cached_property
     def engine(self) -> Engine:
         """The engine of the file, opened when it is first asked for (`open_sqlite`)."""
-        return database.at_place(open_sqlite(self.path), self.place)
+        made = database.at_place(open_sqlite(self.path), self.place)
+        self._opened = _which(self.path)
+        return made
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -76,7 +79,9 @@ class SqliteDatabase(Claiming):
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Behind the lock file; it begins as a writer (BEGIN IMMEDIATE)."""
+        self._check_in_place()  # before a lock file is looked for where none is any more
         with locks.held(self._lock), self.engine.connect() as connection:
+            self._check_in_place()
             connection.execution_options(**IMMEDIATE)
             yield connection
 
@@ -118,9 +123,26 @@ class SqliteDatabase(Claiming):
         """Check that its folder may be written to.
 
         Raises:
-            FailedError: it can only be read.
+            FailedError: it can only be read, or its file is another one by now.
         """
         check_writable(self._lock.parent)
+        self._check_in_place()
+
+    def _check_in_place(self) -> None:
+        """Check that the file is the one that this process has open: to another nobody looks.
+
+        Raises:
+            FailedError: somebody has put another one there, or moved it away.
+        """
+        if self._opened is not None and _which(self.path) != self._opened:
+            raise FailedError(
+                "database-replaced",
+                f"The database {self.path} is not the file that this process opened: it was "
+                "replaced or moved while it was in use. Nothing was written.",
+                subject=str(self.path),
+                next_step="End what uses the hub, see that the right file lies there together with "
+                "the rest of the home, and start again. docs/how-to/serve-the-hub.md says more.",
+            )
 
     def bring_up_to_date(self) -> None:
         """Migrate it, alone: two processes must not at once. It has no other administrator.
@@ -166,6 +188,15 @@ class SqliteDatabase(Claiming):
         """Let go of the file."""
         if "engine" in self.__dict__:
             self.engine.dispose()
+
+
+def _which(path: Path) -> tuple[int, int] | None:
+    """Which file it is; None where none is there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def open_sqlite(path: Path) -> Engine:

@@ -140,10 +140,14 @@ class Hub:
         """The time by the hub's clock."""
         return self.log.clock()
 
+    def latest(self) -> datetime:
+        """The time by which what lets people in is over (`AuditLog.latest`)."""
+        return self.log.latest()
+
     def publish(self, connection: Connection, change: Change, freshness: int | None = None) -> None:
         """Publish `change` within an action; `freshness` in days, else the settings'."""
         days = freshness or self.home.settings.delivery.freshness_days
-        publish(connection, change, self.online, self.now(), days)
+        publish(connection, change, self.online, self.log.dated(), days)
         connection.info.setdefault(_PUBLISHED, {}).update(change.metadata)
 
     def commit(self, action: Action[T], *, replaces_key: bool = False) -> Committed[T]:
@@ -237,7 +241,7 @@ class Hub:
             for value in ([given] if isinstance(given, str) else given)
         ]
         words += [Term("team", one.value.partition("/")[0]) for one in words if one.kind == "model"]
-        return new_entry(kind, actor, self.now(), data, words, site)
+        return new_entry(kind, actor, self.log.dated(), data, words, site)
 
     def copy_metadata(self) -> None:
         """Bring the copies in `metadata/` up to the rows.

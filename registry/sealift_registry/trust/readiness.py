@@ -53,7 +53,7 @@ def check(hub: Hub, connection: Connection, *, replaces_key: bool = False) -> No
         _check_not_restored(connection)
     if elsewhere is not None:
         raise elsewhere
-    admission.check_clock(hub.now(), admission.newest(connection), hub.log.stated)
+    admission.check_clock(hub.log.dated(), admission.newest(connection), hub.log.stated)
 
 
 def problems(hub: Hub) -> list[SealiftError]:
@@ -114,6 +114,21 @@ def notice_lost(hub: Hub) -> None:
     if notes:
         with suppress(SealiftError):
             notice(hub, notes)
+
+
+def keep(hub: Hub) -> None:
+    """Have a home that is served keep what its hub signs last, also where its rows are in it.
+
+    Desks and sites were told of what was signed, and somebody may put an older database there.
+
+    Raises:
+        FailedError: it could not be kept.
+    """
+    if hub.database.is_shared or is_read_only(hub.home.root):
+        return
+    with hub.reading() as connection:
+        places_left.keep_newest(hub.home, hub.online, connection)
+    hub.log.keep_in(newest_checkpoint.NewestCheckpoint(hub.home.newest_checkpoint))
 
 
 def learn(hub: Hub) -> None:

@@ -40,10 +40,14 @@ class Ready(msgspec.Struct):
     Attributes:
         ready: whether nothing stands in its way.
         checks: of each thing that it needs, `ok` or the code of what is wrong (docs/errors).
+        settings: whether it goes by settings.toml as it is: `ok`; `settings-changed` where it is to
+            be told so (SIGHUP), `settings-need-start` where that takes another start; or the code
+            of what is wrong with the file. It is ready all the same.
     """
 
     ready: bool
     checks: dict[str, str]
+    settings: str
 
 
 OK = "ok"
@@ -56,6 +60,7 @@ class Health:
     hub: Hub
     valid_until: datetime | None = None
     stopping: bool = False
+    settings: Callable[[], str] = lambda: OK
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _found: Ready | None = None
     _at: float = 0.0
@@ -76,7 +81,7 @@ class Health:
             "server": self._check_going_on,
         }
         checks = {name: _code(check) for name, check in asked.items()}
-        return Ready(all(one == OK for one in checks.values()), checks)
+        return Ready(all(one == OK for one in checks.values()), checks, self.settings())
 
     def _check_database(self) -> None:
         with self.hub.reading():
@@ -89,7 +94,7 @@ class Health:
             readiness.check(self.hub, connection)
 
     def _check_certificate(self) -> None:
-        if self.valid_until is not None and self.hub.now() >= self.valid_until:
+        if self.valid_until is not None and self.hub.latest() >= self.valid_until:
             raise FailedError(
                 "certificate-expired",
                 "The server's certificate has expired.",

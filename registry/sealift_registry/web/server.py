@@ -1,16 +1,19 @@
 """Serving: one process, one open hub, one socket; until it is told to end.
 
 SIGTERM and Ctrl-C end it in order: no more connections are taken, and what runs gets its time. A
-second one ends it at once. SIGHUP has it read its certificate again.
+second one ends it at once. SIGHUP has it read its settings and its certificate again, and open the
+log file anew.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
 import socket
 import ssl
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,8 +30,10 @@ from sealift_registry.storage.server_settings import ServerSettings, is_loopback
 from sealift_registry.web.api import Served, make_api
 from sealift_registry.web.connections import Connection
 from sealift_registry.web.health import Health
+from sealift_registry.web.reloading import Reloading
 from sealift_signing import events
-from sealift_signing.errors import FailedError, RefusedError, UsageError
+from sealift_signing.drawing import pasted
+from sealift_signing.errors import FailedError, RefusedError, SealiftError, UsageError
 
 Noted = Callable[[str], None]
 
@@ -153,6 +158,22 @@ def _unreadable(path: str, name: str, bad: Exception) -> FailedError:
     )
 
 
+def open_to_all(settings: ServerSettings) -> str:
+    """What is to be said where every user of the machine can read the certificate's key."""
+    try:
+        mode = Path(settings.key).stat().st_mode if settings.key else 0
+    except OSError:
+        return ""
+    if not mode & stat.S_IROTH:
+        return ""
+    events.tell("web", "key-open-to-others", "warning")
+    return (
+        f"Every user of this machine can read {settings.key}, and with it be this server. Close "
+        f"it: {pasted(['chmod', 'o-rwx', settings.key])}; and have a new certificate made for a "
+        "new key where somebody may have read it."
+    )
+
+
 def valid_until(settings: ServerSettings) -> datetime | None:
     """When the server's certificate ends; None where it has none.
 
@@ -171,27 +192,50 @@ def valid_until(settings: ServerSettings) -> datetime | None:
 # ---------------------------------------------------------------------- the process
 
 
+class _Config(uvicorn.Config):
+    """uvicorn's, with a context for TLS that was made before."""
+
+    def __init__(self, *given: Any, listening: Listening, **named: Any) -> None:  # noqa: ANN401
+        super().__init__(*given, **named)
+        self.tls = listening.tls
+
+    def load(self) -> None:
+        """Load what it says."""
+        super().load()
+        self.ssl = self.tls
+
+
 class _Server(uvicorn.Server):
     """uvicorn's, which ends in order, and quietly."""
 
     def __init__(
-        self, config: uvicorn.Config, health: Health, begun: Callable[[], None], noted: Noted
+        self,
+        config: _Config,
+        health: Health,
+        begun: Callable[[], None],
+        noted: Noted,
+        reloading: Reloading,
     ) -> None:
         super().__init__(config)
+        self._made = config
         self._health = health
         self._begun = begun
         self._noted = noted
+        self._reloading = reloading
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, and say so."""
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        self._loop.run_in_executor(None, self._reloading.tell_log)
         self._begun()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Have signals end it; what they were before is theirs again afterwards."""
         asked: dict[int, Any] = {signal.SIGTERM: self.handle_exit, signal.SIGINT: self.handle_exit}
-        asked[signal.SIGHUP] = self._renew
+        asked[signal.SIGHUP] = self._read_again
         before = {number: signal.signal(number, handler) for number, handler in asked.items()}
         try:
             yield
@@ -216,35 +260,44 @@ class _Server(uvicorn.Server):
         self._noted("The server ends now; requests that still ran are cut off.")
         os._exit(CUT_OFF)
 
-    def _renew(self, *_: object) -> None:
-        """Read the certificate again: whoever connects from now on is shown the new one."""
-        config: Any = self.config
-        settings: ServerSettings = config.settings
-        if config.ssl is None:
-            return
+    def _read_again(self, *_: object) -> None:
+        """Read what can be read anew; between two requests, and not within one."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._renew)
+
+    def _renew(self) -> None:
+        """Take up settings, certificate and log file as they are: what cannot be used stays."""
+        if why := events.reopen():
+            self._noted(f"The log file could not be opened anew: {why}. The old one is written to.")
         try:
-            load_certificate(config.ssl, settings)
-            self._health.valid_until = valid_until(settings)
+            taken = self._reloading.take_up()
+        except SealiftError as bad:
+            events.tell("web", "settings-unread", "error", code=bad.code)
+            self._noted(f"{bad.what} The server goes on by the settings that it had. {bad.advice}")
+        else:
+            self._noted(taken.words)
+            if taken.now and self._loop is not None:
+                self._loop.run_in_executor(None, self._reloading.tell_log)
+        if self._made.tls is not None:
+            self._renew_certificate(self._made.tls)
+
+    def _renew_certificate(self, tls: ssl.SSLContext) -> None:
+        """Show the certificate as it is: whoever connects from now on is shown the new one."""
+        settings = self._reloading.running.server
+        try:
+            until = valid_until(settings)
+            # On a context of its own first: one that half fits would take the old one away.
+            load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
+            load_certificate(tls, settings)
         except FailedError as bad:
             events.tell("web", "certificate-unreadable", "error", what=bad.what)
-            self._noted(f"{bad.what} The server goes on with the one that it had.")
+            self._noted(f"{bad.what} The server goes on with the one that it had. {bad.advice}")
             return
+        if warning := open_to_all(settings):
+            self._noted(warning)
+        self._health.valid_until = until
         events.tell("web", "certificate-renewed")
         self._noted("The server shows its certificate as it is now.")
-
-
-class _Config(uvicorn.Config):
-    """uvicorn's, with a context for TLS that was made before."""
-
-    def __init__(self, *given: Any, listening: Listening, **named: Any) -> None:  # noqa: ANN401
-        super().__init__(*given, **named)
-        self.settings = listening.settings
-        self._tls = listening.tls
-
-    def load(self) -> None:
-        """Load what it says."""
-        super().load()
-        self.ssl = self._tls
 
 
 def serve(
@@ -252,7 +305,8 @@ def serve(
     listening: Listening,
     grace: int,
     begun: Callable[[], None],
-    noted: Noted = lambda _: None,
+    noted: Noted,
+    reloading: Reloading,
 ) -> None:
     """Serve until told to end; what runs then gets `grace` seconds.
 
@@ -276,7 +330,8 @@ def serve(
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=grace,
     )
-    server = _Server(config, health, begun, noted)
+    health.settings = reloading.state
+    server = _Server(config, health, begun, noted, reloading)
     events.tell("web", "server-started", host=settings.host, port=listening.port)
     server.run([listening.socket])
     events.tell("web", "server-ended")

@@ -107,8 +107,8 @@ async def begin_upload(request: Asking, data: JSONBody[Declaration]) -> Response
 
 def _begin(request: Asking, data: Declaration) -> Response[UploadState]:
     account, team = guarding.caller_of(request).account, request.path_params["team"]
-    now = _served(request).app.hub.now()
     hub = _served(request).app.hub
+    now = hub.log.dated()  # by a wrong clock all others would be old, and go
     uploads_of(hub).sweep(now, lambda job: _is_over(hub, job))
     said = uploads.declared(account, team, data.kind, data.name, data.size, data.sha256, now)
     found = _uploads(request).begin(said)
