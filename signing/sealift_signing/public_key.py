@@ -169,8 +169,7 @@ class PublicKey:
                 next_step="Do not use it; tell whoever entered that key.",
             )
         try:
-            key = _made(self.text)
-            key.verify_signature(Signature(key.keyid, signature.hex()), data)
+            (_known_to_hold if len(data) <= LARGEST_KEPT else _holds)(self.text, signature, data)
         except (UnverifiedSignatureError, VerificationError) as bad:
             raise BadSignatureError(
                 "bad-signature",
@@ -179,6 +178,22 @@ class PublicKey:
                 subject=what,
                 next_step="Do not use it; ask the sender for a fresh copy.",
             ) from bad
+
+
+LARGEST_KEPT = 4 << 10
+"""Bytes of the largest document of which it is kept that a signature on it holds."""
+
+
+def _holds(text: str, signature: bytes, data: bytes) -> None:
+    key = _made(text)
+    key.verify_signature(Signature(key.keyid, signature.hex()), data)
+
+
+_known_to_hold = lru_cache(maxsize=4096)(_holds)
+"""The same, once for the same key, signature and bytes: of those it holds for ever.
+
+What does not hold raises, and of what raises nothing is kept.
+"""
 
 
 @lru_cache(maxsize=4096)

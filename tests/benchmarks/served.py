@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sealift_registry.access.calling import Grant
 from sealift_registry.catalog.reference import ModelRef
@@ -65,6 +65,12 @@ class Address:
         """What goes with it."""
         return {"authorization": f"Bearer {self.secret}"} if self.secret else {}
 
+    @property
+    def target(self) -> str:
+        """What is asked for, as a request's first line says it (RFC 9112, section 3.2.1)."""
+        parts = urlsplit(self.url)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
     def connect(self) -> http.client.HTTPConnection:
         """A connection to its server."""
         return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE)
@@ -75,10 +81,8 @@ class Address:
         Raises:
             FailedError: it is answered otherwise than with 200.
         """
-        parts = urlsplit(self.url)
         named = {"idempotency-key": str(uuid.uuid4())} if method == "POST" else {}
-        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        connection.request(method, path, headers={**self.headers, **named})
+        connection.request(method, self.target, headers={**self.headers, **named})
         answer, size, room = connection.getresponse(), 0, bytearray(PIECE)
         while count := answer.readinto(room):
             size += count
@@ -243,23 +247,34 @@ def _read(name: str, one: Address, count: int) -> Figure:
 
 
 def _pages(folder: Path, *, quick: bool) -> Iterator[Line]:
-    """Pages of a hundred versions, of a hub of very many: one after the other, from the newest."""
+    """Pages of a hundred versions, of a hub of very many: one after the other, and one again."""
     versions = QUICK_VERSIONS if quick else VERSIONS
     tell(f"growing a hub of {versions:,} versions")
     acme = build(folder, Size.of(versions))
     secret = signed_in(acme, "viewer", Grant("viewer")).secret
     acme.close()
+    count = QUICK_PAGES if quick else PAGES
     with serving(acme.root) as server:
         first = Address(f"{server.url}/api/v1/versions?limit=100&newest_first=true", secret)
         connection = first.connect()
+        took, beyond = [], ""
+        for _ in range(min(count, versions // 100)):
+            page = Address(f"{first.url}{beyond}", secret)
+            began = time.perf_counter()
+            connection.request("GET", page.target, headers=page.headers)
+            answer = connection.getresponse().read()
+            took.append(time.perf_counter() - began)
+            beyond = f"&beyond={quote(json.loads(answer)['beyond'] or '', safe='')}"
         first.ask(connection)
-        took = [
-            _timed(lambda: first.ask(connection)) for _ in range(QUICK_PAGES if quick else PAGES)
-        ]
+        again = [_timed(lambda: first.ask(connection)) for _ in range(count)]
         connection.close()
-    found = figure(f"a page of 100 of {versions:,} versions", took)
-    yield found
-    yield Claim("18.7", f"{found.name}, p99", found.p99_ms, "ms", aim=50.0)
+    for name, each in (
+        (f"page after page of 100 of {versions:,} versions", took),
+        (f"the newest page of {versions:,} versions, again", again),
+    ):
+        found = figure(name, each)
+        yield found
+        yield Claim("18.7", f"{name}, p99", found.p99_ms, "ms", aim=50.0)
 
 
 # ---------------------------------------------------------------------- writing
