@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from hashlib import sha256
 from typing import Any, Protocol, TypeVar, cast
 
@@ -144,9 +143,14 @@ class Organisation:
 
     # ------------------------------------------------------------------ roles
 
-    @cached_property
+    @property
     def roots(self) -> tuple[Head, ...]:
         """Every root since 1, each signed by the keys of the one before and by its own (§5.3)."""
+        # No cached property: up to Python 3.11 one lock is that of all of a class's objects, and
+        # whoever else has rows to read would wait for this one's.
+        return self.once("roots", self._roots)
+
+    def _roots(self) -> tuple[Head, ...]:
         found: list[Head] = []
         signed: Root | None = None
         while (data := self._files.metadata(ROOT, len(found) + 1)) is not None:

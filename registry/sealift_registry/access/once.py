@@ -10,6 +10,7 @@ in the log, under the request's id.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -57,6 +58,16 @@ class Kept:
     answer: bytes
 
 
+@dataclass
+class _Keeping:
+    """An answer that somebody waits to have kept."""
+
+    asked: Asked
+    kept: Kept
+    is_done: bool
+    is_over: bool = False
+
+
 class Once:
     """Requests of one process: which are being worked at, and what those before were answered."""
 
@@ -64,6 +75,8 @@ class Once:
         self._hub = hub
         self._lock = threading.Lock()
         self._working: set[tuple[str, str]] = set()
+        self._waiting: deque[_Keeping] = deque()
+        self._turn = threading.Lock()
 
     @contextmanager
     def working(self, asked: Asked) -> Iterator[Kept | None]:
@@ -107,20 +120,37 @@ class Once:
         """
         if len(kept.answer) > LARGEST:
             return
-        t = tables.once_answer
-        said = {"status": kept.status, "answer": kept.answer}
-        with (
-            suppress(FailedError),
-            self._hub.database.in_words(),
-            self._hub.database.writing() as connection,
-            connection.begin(),
-        ):
-            row = _row(connection, asked)
-            if row is None and is_done:
-                _add(connection, self._hub, asked, **said)
-            elif row is not None and row.run == asked.run:
-                query = update(t).where(t.c.route == asked.route, t.c.key == asked.key)
-                connection.execute(query.values(**said))
+        ours = _Keeping(asked, kept, is_done)
+        self._waiting.append(ours)
+        with self._turn:  # whose turn it is writes for all who wait: that is one commit
+            if not ours.is_over:
+                self._keep_all()
+
+    def _keep_all(self) -> None:
+        every = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        try:
+            with (
+                suppress(FailedError),
+                self._hub.database.in_words(),
+                self._hub.database.writing() as connection,
+                connection.begin(),
+            ):
+                for one in every:
+                    _keep(connection, self._hub, one)
+        finally:
+            for one in every:
+                one.is_over = True
+
+
+def _keep(connection: Connection, hub: Hub, one: _Keeping) -> None:
+    t, asked = tables.once_answer, one.asked
+    said = {"status": one.kept.status, "answer": one.kept.answer}
+    row = _row(connection, asked)
+    if row is None and one.is_done:
+        _add(connection, hub, asked, **said)
+    elif row is not None and row.run == asked.run:
+        query = update(t).where(t.c.route == asked.route, t.c.key == asked.key)
+        connection.execute(query.values(**said))
 
 
 def _add(connection: Connection, hub: Hub, asked: Asked, **said: Any) -> None:  # noqa: ANN401 - columns

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cached_property
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -189,14 +188,12 @@ class Stored(Organisation):
         self.rows = rows
         self._versions: dict[tuple[str, int], Head | None] = {}
 
-    @cached_property
-    def roots(self) -> tuple[Head, ...]:
-        """Every root since 1."""
+    def _roots(self) -> tuple[Head, ...]:
         bodies = tuple(self.rows.metadata(roles.ROOT, n) for n in self.rows.versions(roles.ROOT))
         known = _ROOTS.get(bodies)
         if known is None:
             try:
-                known = super().roots
+                known = super()._roots()
             except RefusedError as bad:
                 raise self._refused(roles.ROOT, bad) from bad
             _ROOTS.clear()

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -178,6 +177,7 @@ class Looking:
         self._now = now
         self._watched = watched
         self._kinds = kinds
+        self._queued: list[_Place] | None = None
 
     def job(self, number: int) -> JobView:
         """All about one job.
@@ -274,12 +274,16 @@ class Looking:
             return Waits(reason, until=view.setback.again)
         if not self._watched.takers(order):
             return Waits("host" if order.host else "no-worker")
-        before = sum(one.is_before(view.job) for one in self._queue)
+        before = sum(one.is_before(view.job) for one in self._queue())
         return Waits("behind", before=before) if before else Waits("next")
 
-    @cached_property
     def _queue(self) -> list[_Place]:
         """The jobs that nobody has begun, or whose newest attempt is over."""
+        if self._queued is None:
+            self._queued = self._read_queue()
+        return self._queued
+
+    def _read_queue(self) -> list[_Place]:
         t, e = tables.job, tables.job_end
         a, s = tables.job_attempt, tables.job_setback
         begun = dict(_pairs(self._connection, a.c.job, a.c.number))
