@@ -37,7 +37,7 @@ PUBLISH = "version.ingest conversion.ask upload.write"
 SITES = "site.read assignment.read transfer.read receipt.read"
 ADMINISTER = (
     "account.read account.invite account.disable right.grant right.revoke session.revoke-any "
-    "token.revoke-any"
+    "token.make-program token.revoke-any"
 )
 EVERYBODY = {
     *("me.read", "me.bind", "checkpoint.read", "hardware-target.read", "policy.read"),

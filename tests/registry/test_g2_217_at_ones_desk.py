@@ -10,7 +10,7 @@ import click
 import pyotp
 import pytest
 
-from sealift_registry.access import granting
+from sealift_registry.access import accounts, granting
 from sealift_registry.access.calling import Grant
 from sealift_registry.cli.terminal import Terminal
 from tests.registry.access_served import PASSWORD, goes_by, person
@@ -189,10 +189,24 @@ def test_g2_219_a_token_of_ones_own_is_made_at_a_desk(at: AtServer) -> None:
     assert "slt_" in said.out
     made = vera("account", "token", "vera", "--scope", "version.read", "--days", "3")
     assert made["scopes"] == ["version.read"]
-    assert vera.refused("account", "token", "ben", "--scope", "me.read") == "own-token-alone"
+    assert vera.refused("account", "token", "ben", "--scope", "me.read") == "forbidden"
     assert vera("account", "revoke-token", "vera", made["token"])["token"] == made["token"]
     assert vera.refused("account", "revoke-token", "ben", made["token"]) == "forbidden"
     assert vera.refused("account", "revoke-token", "vera", made["token"]) == "no-token"
+
+
+def test_g2_283_an_administrator_makes_a_programs_at_their_desk(at: AtServer) -> None:
+    accounts.invite(at.acme.app.hub, "ci", "service", [Grant("publisher")], "root")
+    person(at.acme, "root", Grant("administrator"))
+    person(at.acme, "ben")
+    root = at.desk("root")
+    made = root("account", "token", "ci", "--scope", "version.ingest", "--note", "nightly")
+    assert made["secret"].startswith("slt_")
+    assert made["account"] == "ci"
+    assert [one["token"] for one in root("account", "show", "ci")["tokens"]] == [made["token"]]
+    assert root.refused("account", "token", "ci", "--scope", "audit.read") == "scope-not-granted"
+    assert root.refused("account", "token", "ben", "--scope", "me.read") == "own-token-alone"
+    assert root("account", "revoke-token", "ci", made["token"])["token"] == made["token"]
 
 
 def test_g2_219_what_a_server_answers_of_a_token_or_a_grant_is_read_strictly(

@@ -242,6 +242,11 @@ def _ends(kind: str) -> Stop:
     return Stop("administrator", send)
 
 
+def _program_token(_world: World, desk: Desk) -> Response:
+    there = desk.matching("/accounts/ci")
+    return desk.post("/accounts/ci/tokens", _json({"scopes": ["me.read"]}), headers=there)
+
+
 def _new_account(world: World) -> dict[str, Any]:
     world.made += 1
     return {"account": f"new-{world.made}", "grants": ["viewer"]}
@@ -349,6 +354,7 @@ TOUR: Mapping[str, Stop] = {
     "revoke_right": Stop("administrator", _revokes),
     "disable_account": _administers("/disable"),
     "end_session": _ends("sessions"),
+    "make_token": Stop("administrator", _program_token),
     "revoke_token": _ends("tokens"),
     "make_draft": Stop(APPROVERS[0], lambda _, desk: desk.asks(RENEWAL)),
     "submit_signed": Stop(REQUESTER, _submit),

@@ -130,6 +130,7 @@ ACTIONS: Mapping[str, ActionRule] = {
     "right.grant": _to_administrators("grant rights to others"),
     "right.revoke": _to_administrators("revoke rights"),
     "session.revoke-any": _to_administrators("end anybody's sessions"),
+    "token.make-program": _to_administrators("make tokens of programs' accounts"),
     "token.revoke-any": _to_administrators("revoke anybody's tokens"),
     "metrics.read": ActionRule("read the server's counts", _roles("operator", "administrator")),
 }

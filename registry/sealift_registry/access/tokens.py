@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from sealift_registry.access import secret, standing, tables
-from sealift_registry.access.rights import SCOPES
+from sealift_registry.access.calling import NOTHING, Caller, Reach
+from sealift_registry.access.rights import ACTIONS, SCOPES, reach
 from sealift_registry.access.rows import TokenRow, is_so
 from sealift_registry.access.sessions import LONGEST_NOTE, NOTED, SKEW
-from sealift_registry.access.standing import ACCOUNT
+from sealift_registry.access.standing import ACCOUNT, Standing
 from sealift_registry.trust import signed_log
 from sealift_registry.trust.hub import Hub
 from sealift_signing import shape
@@ -44,16 +45,24 @@ class Made:
 
 
 def make(
-    hub: Hub, name: str, scopes: Collection[str], note: str, actor: str, days: int = DAYS
+    hub: Hub,
+    name: str,
+    scopes: Collection[str],
+    note: str,
+    actor: str,
+    days: int = DAYS,
+    *,
+    of_program: bool = False,
 ) -> Made:
     """Make a token of the account `name`, for some actions, for so many days.
 
-    It does no more than its account may: each time both are asked.
+    It does no more than its account may: each time both are asked. For somebody else, `of_program`,
+    it is of a program's account alone, and for nothing that the account was not granted by now.
 
     Raises:
         NotFoundError: there is no such account.
         UsageError: there is no such scope, or none is named; or it would be good for too long.
-        RefusedError: the account is disabled or not opened yet, or has too many.
+        RefusedError: the account is disabled or not opened yet, or has too many; or `of_program`.
     """
     _check_asked(scopes, days)
     shown_once = secret.new(secret.TOKEN)
@@ -67,6 +76,8 @@ def make(
                 subject=name,
                 next_step=f"See it with: sealift account show {name}",
             )
+        if of_program:
+            _check_of_program(of, scopes)
         _check_not_too_many(connection, of.id)
         now = hub.latest()
         one = TokenRow(
@@ -199,6 +210,30 @@ def _check_asked(scopes: Collection[str], days: int) -> None:
             subject=str(days),
             next_step="Choose so many, and make another one before they are over.",
         )
+
+
+def _check_of_program(of: Standing, scopes: Collection[str]) -> None:
+    """Check that an account is a program's, and may do something of each scope.
+
+    Whoever has a token of a person's would do what stands in the log under that person's name.
+    """
+    if of.kind != "service":
+        raise RefusedError(
+            "own-token-alone",
+            f"{of.name} is a person's account: whoever is signed in with it makes its tokens.",
+            subject=of.name,
+            next_step="Have them make it, or make one of a program's account.",
+        )
+    grants = frozenset(of.grants.values())
+    for one in sorted(set(scopes)):
+        its = Caller(of.id, of.name, of.kind, None, "token", "", grants, frozenset({one}))
+        if reach(one, its, NOTHING) == Reach():
+            raise RefusedError(
+                "scope-not-granted",
+                f"{of.name} may not {ACTIONS[one].words}, so that no token of it is for that.",
+                subject=one,
+                next_step="Grant the account the role first: sealift account grant --help",
+            )
 
 
 def _check_not_too_many(connection: Connection, account: str) -> None:

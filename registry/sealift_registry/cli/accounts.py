@@ -213,7 +213,8 @@ def token(session: Session, *, name: str, scopes: Sequence[str], note: str, days
     """Make a token, which a program shows with each request.
 
     It is told once, and does what its scopes are for and the account may; docs/reference/rights.md
-    lists both. With --server, NAME is your own account.
+    lists both. With --server, NAME is your own account, or for administrators a
+    program's, which was granted what the scopes are for.
     """
     from sealift_registry.access import tokens
     from sealift_registry.shown import accounts as shown

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from sealift_registry.cli import remote
 from sealift_registry.client.address import address_of
 from sealift_signing.drawing import pasted, word
-from sealift_signing.errors import RefusedError
 
 if TYPE_CHECKING:
     from sealift_registry.cli.session import Session
@@ -67,21 +66,14 @@ def revoke(session: Session, name: str, grant: str) -> bool:
 def token(
     session: Session, name: str, scopes: Sequence[str], note: str, days: int
 ) -> Mapping[str, Any]:
-    """Make a token of the account that somebody is signed in with: what the server says of it.
+    """Make a token of one's own account, or as an administrator of a program's.
 
-    Raises:
-        RefusedError: it is another account's.
+    What the server says of it is answered.
     """
-    if not _is_own(session, name):
-        raise RefusedError(
-            "own-token-alone",
-            f"At a desk a token is made of one's own account alone, and {word(name)} is another.",
-            subject=name,
-            next_step="Have whoever runs the hub make it there, with the same command and --home "
-            "DIR.",
-        )
     asked = {"scopes": list(scopes), "note": note, "days": days}
-    return session.remote.change("POST", "/tokens", asked, TOKEN)
+    if _is_own(session, name):
+        return session.remote.change("POST", "/tokens", asked, TOKEN)
+    return session.remote.change_of(address_of("accounts", name), "POST", "/tokens", asked, TOKEN)
 
 
 def revoke_token(session: Session, name: str, token: str) -> None:

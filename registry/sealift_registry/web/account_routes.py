@@ -34,6 +34,8 @@ from sealift_registry.web.access_shapes import (
     GrantChanged,
     Recovery,
     SessionEnded,
+    TokenAsked,
+    TokenMade,
     TokenRevoked,
 )
 from sealift_registry.web.acting import (
@@ -194,6 +196,26 @@ async def end_session(request: Asking) -> Response[bytes]:
     return await writing.once(request, act)
 
 
+@post(
+    f"{ONE}/tokens",
+    tags=TAGS,
+    responses=spec(TokenMade, "Made.", 201),
+    **Writes(
+        "token.make-program", None, (404, 415, 422), secret=("secret",), matches=True
+    ).declared(),
+)
+async def make_token(request: Asking, data: JSONBody[TokenAsked]) -> Response[bytes]:
+    """Make a token of a program's account, for what that was granted; its secret is told once."""
+
+    def act(hub: Hub, name: str) -> Made:
+        actor = caller_of(request).name
+        asked = (name, data.scopes, data.note, actor, data.days)
+        done = tokens.make(hub, *asked, of_program=True)
+        return Made({**shown.token_data(done.token, None), "secret": done.secret}, 201)
+
+    return await _changing(request, act)
+
+
 @delete(
     f"{ONE}/tokens/{{token:str}}",
     tags=TAGS,
@@ -247,6 +269,6 @@ def _invited(done: Invited, status: int) -> Made:
 
 ROUTES: tuple[Any, ...] = (
     *(list_accounts, show_account, invite_account, recover_account, disable_account),
-    *(grant_right, revoke_right, end_session, revoke_token),
+    *(grant_right, revoke_right, end_session, make_token, revoke_token),
 )
 """All of them."""
