@@ -89,6 +89,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "It is about settings.toml, and one hub that goes by it.": (
             "g2_256_named_places",
+            "g2_90_words_of_the_hub",
             "g2_259_asking_from_desks",
             "g2_70_dispatching_at_desks",
         ),

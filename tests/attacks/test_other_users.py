@@ -174,6 +174,9 @@ HUB = """
     gc
     job list
     show plant-7
+    policy
+    settings
+    comment P-2 mine
     next
     audit list
     audit verify

@@ -38,6 +38,8 @@ SHOWN = (
     "show plant-7",
     "show anna",
     "next",
+    "policy",
+    "settings",
     "team list",
     "audit list --limit 5",
     "audit list --type promotion.* --oldest-first",

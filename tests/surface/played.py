@@ -60,6 +60,7 @@ LOOKING = f"""
     show {SITE}
     show {SITE}-000001
     team list
+    comment P-2 Fine.
     next
     fingerprint
     audit list --limit 1000

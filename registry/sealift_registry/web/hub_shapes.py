@@ -173,6 +173,9 @@ class PolicyShown(Struct):
 
 
 class SettingsShown(Struct):
-    """The hub's settings, by section; what looks like a secret is struck out."""
+    """The hub's settings, by section; what looks like a secret is struck out (`***`).
+
+    Where things are is told to administrators alone.
+    """
 
     settings: dict[str, dict[str, str | int | bool]]

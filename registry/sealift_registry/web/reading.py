@@ -15,6 +15,7 @@ from sealift_registry.shown import (
     lists,
     person,
     promotion,
+    settings,
     site,
     steps,
     teams,
@@ -26,10 +27,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_registry.views import people, promotions, sites, transfers, versions
 from sealift_registry.web import hub_shapes, places, shapes
 from sealift_registry.web.answering import Asking, Reads, answered
-from sealift_registry.web.guarding import Part, within_of
-from sealift_signing import shape
-from sealift_signing.drawing import word
-from sealift_signing.log_file import cleaned
+from sealift_registry.web.guarding import Part, caller_of, within_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -267,6 +265,9 @@ def show_person(request: Asking) -> Response[bytes]:
 
 # --------------------------------------------------------------------- the hub
 
+ADMINISTERS = "account.read"
+"""What administrators alone may."""
+
 
 @get(f"{API}/roles", tags=["hub"], **Reads("policy.read", shapes.Roles).declared())
 def list_roles(
@@ -293,24 +294,20 @@ def show_policy(request: Asking) -> Response[bytes]:
     """Show the policy: what each stage asks before something counts as promoted to it."""
 
     def read(connection: Connection) -> Told:
-        found = Repository(connection).policy()
-        lines = shape.write(found).decode().splitlines()
-        return Told({"policy": dict(shape.to_json(found))}, lines)
+        return settings.policy(Repository(connection).policy())
 
     return _read(request, read)
 
 
 @get(f"{API}/settings", tags=["hub"], **Reads("settings.read", hub_shapes.SettingsShown).declared())
 def show_settings(request: Asking) -> Response[bytes]:
-    """Show the hub's settings; what looks like a secret is struck out."""
-    settings = served_by(request).app.hub.home.settings
-    found = {name: cleaned(section) for name, section in settings.sections.items()}
-    lines = [
-        f"{name}.{setting} = {word(str(value))}"
-        for name, section in found.items()
-        for setting, value in section.items()
-    ]
-    return answered(request, Told({"settings": found}, lines))
+    """Show the settings that the server goes by; what looks like a secret is struck out.
+
+    Where things are, on the hub's host or its network, is told to administrators alone.
+    """
+    served, caller = served_by(request), caller_of(request)
+    places = served.gatekeeper.reach(caller, ADMINISTERS).everything
+    return answered(request, settings.settings(served.app.hub.home.settings, places=places))
 
 
 @get(f"{API}/next", tags=["hub"], **Reads("team.read", hub_shapes.Missing).declared())
