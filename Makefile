@@ -28,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where it is set, every process that the tests start compiles all of our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-shared test-system test-long fuzz hunt conformance lint bench bench-quick bench-tools docs \
+.PHONY: help demo serve test test-shared test-system test-long fuzz hunt conformance lint bench bench-quick bench-tools docs \
   compose-secrets compose-pin compose-test requirements clean
 
 help:  ## say what there is
@@ -39,6 +39,10 @@ help:  ## say what there is
 # The tests' environment holds everything the demo needs.
 demo: $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.demo)  ## play the journey from source to site in demo/ (ARGS=--json for machines)
 	@$(BIN)/python -m sealift_registry.demo $(ARGS)
+
+# Where no demo has been played to its end, it is played first.
+serve: $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.demo)  ## serve the demo's hub, with an account for you (ARGS="--port 8701")
+	@exec $(BIN)/python -m sealift_registry.demo.serving $(ARGS)
 
 test: $(VENV)/.dev  ## run the tests that need nothing but Python, git and make
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)

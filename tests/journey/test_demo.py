@@ -2,15 +2,25 @@
 
 import json
 import os
+import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pyotp
 import pytest
 
+from sealift_registry.client.address import ServerAddress
+from sealift_registry.client.asking import Tls
+from sealift_registry.client.hub import RemoteHub
 from sealift_registry.demo.commands import Hands
 from sealift_registry.demo.folder import MARKER, Folder, prepare
 from sealift_registry.demo.story import DemoFailedError, Story
@@ -18,6 +28,7 @@ from sealift_registry.demo.training import Training
 from sealift_registry.demo.voices import Silent, typed
 from sealift_signing.errors import UsageError
 from tests.forked_commands import ROOT, stand_ins
+from tests.registry.access_served import PASSWORD
 
 ATTACKS = {
     "wrong-variant": "refused",
@@ -31,6 +42,9 @@ ATTACKS = {
     "forged-list": "refused",
     "swapped-draft": "refused",
 }
+
+Played = tuple[subprocess.CompletedProcess[str], Path]
+"""How the demo ended, and its folder."""
 
 
 def play(
@@ -57,10 +71,17 @@ def check(done: subprocess.CompletedProcess[str], folder: Path) -> list[dict[str
     return steps
 
 
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """The demo, played once for those who look at what it left."""
+    folder = tmp_path_factory.mktemp("played") / "demo"
+    return play_forked(folder), folder
+
+
 @pytest.mark.timeout(900)
-def test_a1_01_the_demo_plays_to_its_end_and_is_left_behind(tmp_path: Path) -> None:
-    folder = tmp_path / "demo"
-    steps = check(play_forked(folder), folder)
+def test_a1_01_the_demo_plays_to_its_end_and_is_left_behind(played: Played) -> None:
+    done, folder = played
+    steps = check(done, folder)
     figures = {s["name"]: s["values"] for s in steps if s["kind"] == "measured"}
     assert figures["rollback"]["seconds"] < 60
     for model in ("digits", "digits-boosted"):
@@ -162,3 +183,102 @@ def test_commands_are_shown_as_a_shell_would_take_them() -> None:
         lines = typed(command, width)
         assert shlex.split("\n".join(lines).replace("\\\n", "")) == list(command)
     assert len(typed(command, 200)) == 1
+
+
+# ---------------------------------------------------------------------- served
+
+
+@contextmanager
+def served(folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`make serve` of a demo: the process, and what it said until it served."""
+    module = ("-m", "sealift_registry.demo.serving", "--folder", str(folder), "--port", str(port))
+    process = subprocess.Popen(
+        [sys.executable, *module],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("Serves the hub at"):
+                break
+        yield process, "".join(said)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def ends(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Ctrl-C: how the server ends, and what it says last."""
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    return process.returncode, out
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def reads(folder: Path, url: str) -> list[str]:
+    """The versions that the program may see whose token lies in the file that is named."""
+    name, _, value = (folder / "people/authorization").read_text().strip().partition(": ")
+    answer = httpx.get(f"{url}/api/v1/versions", headers={name: value})
+    assert answer.status_code == 200, answer.text
+    return [one["version"] for one in answer.json()["versions"]]
+
+
+def takes(url: str, invitation: str) -> str:
+    """The reader takes the invitation; the code that signs them in after that."""
+    hub, now = RemoteHub(ServerAddress.parse(url), Tls()), datetime.now(UTC)
+    seed = hub.seed(invitation).text
+    hub.take_invitation(invitation, PASSWORD, seed, pyotp.TOTP(seed).at(now))
+    hub.close()
+    return pyotp.TOTP(seed).at(now + timedelta(seconds=30))
+
+
+def pastes(folder: Path, said: str, code: str) -> str:
+    """What is shown is pasted into a shell, but for what is typed there; what that says."""
+    (folder / "password").write_text(f"{PASSWORD}\n")
+    shown = "\n".join(line.strip() for line in said.splitlines() if line.startswith("    "))
+    lines = [line for line in shown.replace("\\\n", " ").splitlines() if "account take" not in line]
+    typed = {
+        "login": f" --yes --code {code} --password-file {folder}/password",
+        "approve": " --yes",
+    }
+    lines = [line + typed.get([*line.split(), ""][1], "") for line in lines]
+    done = subprocess.run(
+        ["bash", "-euc", "\n".join(lines)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.socket
+@pytest.mark.timeout(900)
+def test_g2_74_make_serve_shows_the_demos_own_data_and_has_its_reader_sign(played: Played) -> None:
+    folder, port = played[1], free_port()
+    url = f"http://127.0.0.1:{port}"
+    with served(folder, port) as (process, said):
+        assert f"{url}/docs" in " ".join(said.split())
+        assert "vision/digits/1" in reads(folder, url)
+        assert (folder / "people/authorization").stat().st_mode & 0o077 == 0
+        with served(folder, port) as (second, _):
+            _, told = second.communicate(timeout=60)
+            assert second.returncode == 4
+            assert f"make serve ARGS='--port {port + 1}'" in told
+        (invitation,) = re.findall(r"sli_\S+", said)
+        told = pastes(folder, said, takes(url, invitation))
+        assert "P-000004: 2 of 2 approvals" in told
+        code, last = ends(process)
+        assert (code, "The server has ended." in last) == (0, True)
+    with served(folder, port) as (process, said):
+        assert "sli_" not in said, "who has taken it is invited no more"
+        assert "vision/digits/1" in reads(folder, url), "it goes on with what is there"
+        assert ends(process)[0] == 0

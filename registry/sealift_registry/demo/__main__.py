@@ -23,7 +23,7 @@ from sealift_registry.demo.cast import (
     hardware_target,
 )
 from sealift_registry.demo.commands import Hands
-from sealift_registry.demo.folder import Folder, prepare
+from sealift_registry.demo.folder import Folder, finish, prepare
 from sealift_registry.demo.journey import PICTURES
 from sealift_registry.demo.story import Story, Voice
 from sealift_registry.demo.training import Training
@@ -63,7 +63,7 @@ def main(folder: Path, *, as_json: bool) -> None:
     """Play the journey of a model from MLflow and DVC to an isolated site, with real commands."""
     story = Story(choose_voice(as_json=as_json), len(CHAPTERS))
     began = time.perf_counter()
-    code = _played(folder, story, as_json=as_json)
+    code = played(folder, story, as_json=as_json)
     seconds = time.perf_counter() - began
     if as_json:
         click.echo(json.dumps(_as_json(story, folder, seconds, code), ensure_ascii=False))
@@ -72,12 +72,14 @@ def main(folder: Path, *, as_json: bool) -> None:
     sys.exit(code)
 
 
-def _played(folder: Path, story: Story, *, as_json: bool) -> int:
+def played(folder: Path, story: Story, *, as_json: bool) -> int:
     """The exit code of the whole story, its error told."""
     try:
-        play(prepare(folder), story)
+        prepared = prepare(folder)
+        play(prepared, story)
+        finish(prepared)
     except SealiftError as error:
-        _tell_error(error, as_json=as_json)
+        tell_error(error, as_json=as_json)
         return error.exit_code
     except KeyboardInterrupt:
         click.echo("\nInterrupted; the next run begins anew.", err=True)
@@ -97,7 +99,8 @@ def play(folder: Folder, story: Story) -> None:
             chapter(hands)
 
 
-def _tell_error(error: SealiftError, *, as_json: bool) -> None:
+def tell_error(error: SealiftError, *, as_json: bool) -> None:
+    """Say what went wrong, as the commands do."""
     if as_json:
         click.echo(json.dumps(error.as_json(), ensure_ascii=False), err=True)
         return
@@ -130,7 +133,7 @@ def _say_goodbye(folder: str, voice: Voice, seconds: float) -> None:
         f"sealift-site --home {folder}/tampered/{OTHER_SITE} status",
     ]
     voice.tell(f"\nAll of it took {seconds:.1f} s, and is left in {folder}/ to explore:\n")
-    voice.lines([*_on_path(), *commands])
+    voice.lines([*on_path(), *commands])
     picture = file_name(VersionRef.parse(f"{BOOSTED}/1"), hardware_target())
     voice.tell(f"\nThe picture of a proof, for a browser: {folder}/{PICTURES}/{picture}")
     voice.tell(
@@ -151,7 +154,7 @@ def _to_be_signed(folder: str, hub: str) -> tuple[tuple[str, ...], ...]:
     return (f"SEALIFT_TRUST={place}/memory", *sign), submit
 
 
-def _on_path() -> list[str]:
+def on_path() -> list[str]:
     """How to have the commands on PATH, where they are not."""
     folder = Path(sys.executable).parent
     if shutil.which("sealift") == str(folder / "sealift"):

@@ -13,6 +13,9 @@ MARKER = ".made-by-sealift-demo"
 MARKER_TEXT = "The Sealift demo made this folder, and replaces all of it when it runs again.\n"
 
 
+PLAYED = ".played-to-its-end"
+
+
 @dataclass(frozen=True)
 class Folder:
     """Where the demo plays.
@@ -65,13 +68,40 @@ def prepare(given: Path) -> Folder:
         for part in ("people", "drafts", "medium", "tampered", "sources"):
             (root / part).mkdir()
     except OSError as bad:
-        raise FailedError(
-            "demo-folder-unwritable",
-            f"The demo's folder {given} could not be made anew: {bad.strerror}.",
-            subject=str(given),
-            next_step="Give another one with --folder DIR.",
-        ) from bad
+        raise _unwritable(given, bad) from bad
     return Folder(root, str(given))
+
+
+def finish(folder: Folder) -> None:
+    """Note that the demo was played to its end there.
+
+    Raises:
+        FailedError: that could not be written.
+    """
+    try:
+        (folder.root / PLAYED).touch()
+    except OSError as bad:
+        raise _unwritable(folder.root, bad) from bad
+
+
+def found(given: Path) -> Folder | None:
+    """The demo that was played to its end at `given`; None where it is to be played yet.
+
+    Raises:
+        UsageError: something else is there; nothing was touched.
+    """
+    root = given.absolute()
+    _check_ours(root, given)
+    return Folder(root, str(given)) if (root / PLAYED).is_file() else None
+
+
+def _unwritable(given: Path, bad: OSError) -> FailedError:
+    return FailedError(
+        "demo-folder-unwritable",
+        f"The demo's folder {given} could not be made anew: {bad.strerror}.",
+        subject=str(given),
+        next_step="Give another one with --folder DIR.",
+    )
 
 
 def _check_ours(root: Path, given: Path) -> None:
