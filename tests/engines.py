@@ -86,6 +86,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             *("g2_123_reading_at_desks", "g2_130_signing_at_desks"),
             "g2_276_evidence_keys",
             *("g2_140_a_hostile_server", "g2_151_more_at_desks", "g2_217_at_ones_desk"),
+            "g2_77_next_steps_at_desks",
         ),
         "It is about settings.toml, and one hub that goes by it.": (
             "g2_256_named_places",

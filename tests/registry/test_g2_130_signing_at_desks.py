@@ -201,7 +201,8 @@ def test_g2_137_a_job_is_taken_back_and_asked_for_again(acme: Acme) -> None:
         assert (again["retries"], again["new"]) == (job, True)
         assert again["job"] in desk.types("job", "list").out
         assert "was cancelled by omar at" in desk.types("job", "cancel", job).out
-        assert f"sealift job watch {again['job']}" in desk.types("job", "retry", job).out
+        watch = f"sealift job watch --server {at.address} {again['job']}"
+        assert watch in desk.types("job", "retry", job).out
 
 
 def test_g2_138_the_servers_warnings_are_shown_as_the_servers(at: AtServer) -> None:

@@ -43,7 +43,7 @@ def test_g2_259_variants_are_asked_for_and_not_waited_for(at: AtServer) -> None:
     assert again.splitlines()[:3] == [
         "The same was asked for, and it has not ended:",
         "J-000001 waits in queue cpu-x86_64.",
-        "  Watch:  sealift job watch J-000001",
+        f"  Watch:  sealift job watch --server {at.address} J-000001",
     ]
     assert paula.refused("convert", f"{MODEL}/2", *targets) == "one-is-waited-for"
     assert paula.refused("convert", f"{MODEL}/9", "--for", "cpu-x86_64", "--detach") == "no-version"

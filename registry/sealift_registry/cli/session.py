@@ -82,6 +82,13 @@ class Session:
         """
         return servers.named(self._home, self._server, self.environment)
 
+    def name_server_again(self) -> None:
+        """Have printed commands name the server, where the command line alone named it."""
+        if self._server and self.server is not None:
+            from sealift_registry.cli.at_server import naming
+
+            self.terminal.naming = functools.partial(naming, server=str(self.server))
+
     @cached_property
     def root(self) -> Path:
         """The home.
@@ -214,6 +221,7 @@ def command(
                 today=first.today,
             )
             try:
+                session.name_server_again()
                 function(session, **given)
                 session.warn()
             except (KeyboardInterrupt, click.Abort) as stop:
@@ -221,6 +229,7 @@ def command(
                 raise
             except SealiftError as bad:
                 told_again(bad)
+                bad.next_step = session.terminal.naming(bad.next_step)
                 raise
 
         made = group.command(name, epilog=f"\b\nExample:\n  {example}")(run)

@@ -20,10 +20,15 @@ Told = Callable[[str, int, int], None]
 
 
 class Terminal:
-    """Where output goes; `as_json` for machines, `interactive` where a person can be asked."""
+    """Where output goes; `as_json` for machines, `interactive` where a person can be asked.
+
+    Attributes:
+        naming: what becomes of a line that may print commands, before it is printed.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
+        self.naming: Callable[[str], str] = str
         self.interactive = sys.stdin.isatty() and sys.stderr.isatty()
 
     def answer(self, command: str, data: Mapping[str, Any], text: str | Iterable[str]) -> None:
@@ -36,12 +41,12 @@ class Terminal:
             click.echo(as_json(said, sys.stdout))
             return
         for line in _lines(text):
-            click.echo(printed(line, sys.stdout))
+            click.echo(printed(self.naming(line), sys.stdout))
 
     def note(self, text: str | Iterable[str]) -> None:
         """Tell a person something on the way, as in `answer`; machines are not told."""
         for line in () if self.as_json else _lines(text):
-            click.echo(printed(line, sys.stderr), err=True)
+            click.echo(printed(self.naming(line), sys.stderr), err=True)
 
     def ask(self, question: str) -> bool:
         """Yes or no; no where nobody can be asked."""
