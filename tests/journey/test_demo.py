@@ -247,7 +247,9 @@ def pastes(folder: Path, said: str, code: str) -> str:
     """What is shown is pasted into a shell, but for what is typed there; what that says."""
     (folder / "password").write_text(f"{PASSWORD}\n")
     shown = "\n".join(line.strip() for line in said.splitlines() if line.startswith("    "))
-    lines = [line for line in shown.replace("\\\n", " ").splitlines() if "account take" not in line]
+    lines = shown.replace("\\\n", " ").splitlines()
+    others = ("curl", "sealift account take")  # which is read otherwise, and was taken
+    lines = [line for line in lines if not line.startswith(others)]
     typed = {
         "login": f" --yes --code {code} --password-file {folder}/password",
         "approve": " --yes",
