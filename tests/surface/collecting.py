@@ -83,7 +83,7 @@ NO_TYPES = re.compile(
 )
 """What is spelled like the type of an entry and is a file, a column, or a setting."""
 
-ACTIONS = {"web", "rights.py"}
+ACTIONS = {"web", "rights.py", "serving.py"}
 """Where what is spelled like the type of an entry is what somebody may do: `version.read`."""
 
 
