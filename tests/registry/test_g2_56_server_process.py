@@ -296,4 +296,5 @@ def test_g2_217_a_first_server_says_how_somebody_is_invited(acme: Acme, *, there
         process.send_signal(signal.SIGTERM)
         rest = process.stdout.read()
     assert said[0].startswith("Serves the hub at http://127.0.0.1:")
-    assert ("sealift account invite NAME --role administrator" in rest) is not there
+    next_step = f"sealift account invite NAME --role administrator --home {acme.root}\n"
+    assert (next_step in rest) is not there

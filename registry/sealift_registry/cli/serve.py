@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift_registry.cli.again import at_home
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_signing.errors import FailedError, RefusedError
@@ -87,7 +88,7 @@ def _serve(session: Session, listening: Listening, grace: int) -> None:
     def begun() -> None:
         lines = [f"Serves the hub at {url}", f"  What it answers:  {url}/docs"]
         if not any_account(app.hub):
-            lines.append("  Nobody has an account yet:  " + INVITE)
+            lines.append("  Nobody has an account yet:  " + INVITE + at_home())
         _tell(session, "ready", {"url": url, "port": listening.port}, lines)
         if warning := server.open_to_all(listening.settings):
             noted(warning)
