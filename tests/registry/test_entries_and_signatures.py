@@ -68,6 +68,7 @@ OF_NOTHING_SIGNED = {
     "token.revoked",
     "hub.leaving",
     "hub.moved",
+    "hub.settings-changed",
     "gc.removed",
     "gc.removing",
     "intake.refused",

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from sealift_registry.cli import asking_jobs, at_desk, exporting, remote
 from sealift_registry.client import faults
 from sealift_registry.client.address import address_of
-from sealift_signing.acts.material import Ask
 from sealift_signing.vocabulary import TRANSFER_ID, site_of
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ def export(
         UsageError: several keys are named, or the hub is to sign.
         SealiftError: the server's, the job's, or as `at_desk.sign`.
     """
+    from sealift_signing.acts.material import Ask  # which loads what signs
+
     at_desk.check_here(how)
     exporting.check_one_key(how)
     path = address_of("sites", site, "exports")
