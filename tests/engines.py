@@ -46,6 +46,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         *("g2_217_own_things_served", "g2_223_administering_served"),
         "g2_230_unknown_and_many",
         "g2_235_sessions_attacked",
+        "g2_320_known_devices",
         *("g2_270_bypasses", "g2_271_refusals_told", "g2_280_programs_tokens"),
         "g2_250_signed_documents",
         "g2_266_comments",

@@ -58,7 +58,8 @@ OF_OURS = {
     ("showing.py", "place.model"),
     ("teams.py", "name"),
     ("guide.py", "stewards"),
-    ("guide.py", "first_team"),
+    ("guide.py", "teams[0]"),
+    ("binding.py", "of.name"),
     ("guide.py", "name"),
     ("guide.py", "min(hardware_targets, key=_x86_first)"),
 }

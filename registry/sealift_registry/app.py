@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sealift_registry.conversion import hardware
 from sealift_registry.delivery import derived_rows
+from sealift_registry.storage.within import ALL, Within
 from sealift_registry.trust.founding import open_hub
 from sealift_registry.trust.hub import Hub
 from sealift_signing.drawing import word
@@ -226,11 +227,11 @@ class App:
         with self.hub.reading() as connection:
             readiness.check(self.hub, connection, replaces_key=replaces)
 
-    def missing(self) -> list[Step]:
-        """What is missing before the next step of the journey."""
+    def missing(self, within: Within = ALL) -> list[Step]:
+        """What is missing before the next step of the journey: of these teams and sites."""
         from sealift_registry import guide
 
-        return guide.missing(self.hub, self.hardware_targets)
+        return guide.missing(self.hub, self.hardware_targets, within)
 
     def close(self) -> None:
         """Write what is queued, and let go of the database."""

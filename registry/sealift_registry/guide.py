@@ -22,6 +22,7 @@ from sealift_registry.conversion.refused import Refused
 from sealift_registry.delivery.attention import Rank
 from sealift_registry.jobs.dbos_watching import watched
 from sealift_registry.storage.home import IN_HOME
+from sealift_registry.storage.within import ALL, Within
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.views import due, jobs_due, people
@@ -71,14 +72,21 @@ class Step:
     command: str
 
 
+_STOPPED = Step(
+    "The hub is stopped until whoever runs it has seen to that.", "sealift next     (at the hub)"
+)
+
+
 def no_hub(root: Path) -> Step:
     """The step where there is no hub at `root`."""
     command = "sealift init --offline-keys DIR     (or, for one person alone: sealift init --solo)"
     return Step(f"There is no hub at {root} yet.", command)
 
 
-def missing(hub: Hub, hardware_targets: Collection[str]) -> list[Step]:
+def missing(hub: Hub, hardware_targets: Collection[str], within: Within = ALL) -> list[Step]:
     """What is missing at the hub, in the order of the journey; first, and alone, what stops it.
+
+    To who sees some teams and sites, what is of those; and that the hub is stopped, but not why.
 
     Raises:
         RefusedError: a row that nobody signed, which no step does away with.
@@ -89,9 +97,9 @@ def missing(hub: Hub, hardware_targets: Collection[str]) -> list[Step]:
             raise bad
     stopped = [Step(bad.what, _way_on(hub, bad)) for bad in problems]
     if stopped:
-        return stopped
+        return stopped if within.everything else [_STOPPED]
     steps = hub.reading_blobs(
-        lambda asking, connection: list(_steps(asking, hardware_targets, connection))
+        lambda asking, connection: list(_steps(asking, hardware_targets, connection, within))
     )
     if not hub.home.settings.keys.default:
         return steps
@@ -114,17 +122,22 @@ def _way_on(hub: Hub, bad: SealiftError) -> str:
     return _WAYS_ON.get(bad.code, _NEW_LOG_KEY)
 
 
-def _steps(hub: Hub, hardware_targets: Collection[str], connection: Connection) -> Iterator[Step]:
+def _steps(
+    hub: Hub, hardware_targets: Collection[str], connection: Connection, within: Within
+) -> Iterator[Step]:
     now = hub.now()
     expiring = due.expiring(connection, now)  # read first: a false row is named so
-    yield from map(_stale_key, due.stale_keys(connection))
-    yield from (_expiring(role, now) for role in expiring)
+    stale = due.stale_keys(connection)
+    yield from (_stale_key(one) for one in stale if within.has_role(one.office.place))
+    yield from (_expiring(one, now) for one in expiring if within.has_role(one.role))
     handed_on = due.handed_on(connection)
     if handed_on:
-        yield from map(_handed_on, handed_on)  # what stands on such a role says nothing until then
+        yield from map(
+            _handed_on, filter(within.has_role, handed_on)
+        )  # what stands on such a role says nothing until then
         return
-    teams = people.team_names(connection)
-    if not teams:
+    teams = [one for one in people.team_names(connection) if within.has_team(one)]
+    if not teams and within.everything:
         # In a hub for one person, that person is the steward.
         stewards = "" if hub.home.settings.keys.person else " --steward CARD" * 2
         command = f"sealift team add NAME{stewards}"
@@ -132,18 +145,19 @@ def _steps(hub: Hub, hardware_targets: Collection[str], connection: Connection) 
         return
     for team in teams:
         yield from map(_people, due.people(connection, team))
-    sites, versions = due.sites(hub, connection), due.versions(connection)
+    sites, versions = due.sites(hub, connection, within), due.versions(connection, within)
     yield from (_site(site) for site in sites.sites if site.lack.is_amiss)  # before all that waits
     amiss = "not to run what is assigned there, or to have lost blobs of it"
     yield from _more_sites(sites, Rank.AMISS, amiss)
-    yield from map(_went_wrong, jobs_due.went_wrong(connection, now))
-    yield from map(_unattended, jobs_due.unattended(connection, lambda: watched(hub)))
-    yield from _versions(versions, teams[0], hardware_targets)
-    requests = due.promotions(connection, now)
+    yield from map(_went_wrong, jobs_due.went_wrong(connection, now, within))
+    if within.everything:
+        yield from map(_unattended, jobs_due.unattended(connection, lambda: watched(hub)))
+    yield from _versions(versions, teams, hardware_targets)
+    requests = due.promotions(connection, now, within)
     yield from map(_promotion, requests.promotions)
     names = [promotion_id(number) for number in requests.beyond]
     yield from _more(names, "request", "to wait for approvals, or for being made again")
-    if not sites.any_site:
+    if not sites.any_site and within.everything:
         yield Step(
             "No site is enrolled yet. At the site: sealift-site init --id ID "
             "--group NAME=HARDWARE-TARGET --request FILE; then here:",
@@ -239,11 +253,11 @@ def _unattended(one: Unattended) -> Step:
 
 
 def _versions(
-    found: VersionsDue, first_team: str, hardware_targets: Collection[str]
+    found: VersionsDue, teams: Sequence[str], hardware_targets: Collection[str]
 ) -> Iterator[Step]:
     """The newest version of a model: goldens, then a variant, then a promotion."""
-    if not found.any_model:
-        command = f"sealift ingest onnx FILE --as {first_team}/MODEL --goldens FILE.npz"
+    if not found.any_model and teams:
+        command = f"sealift ingest onnx FILE --as {teams[0]}/MODEL --goldens FILE.npz"
         yield Step("No model has been taken in yet.", command)
     for one in found.versions:
         yield _version(one, hardware_targets)

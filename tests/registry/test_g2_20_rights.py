@@ -40,7 +40,7 @@ ADMINISTER = (
     "token.make-program token.revoke-any"
 )
 EVERYBODY = {
-    *("me.read", "me.bind", "checkpoint.read", "hardware-target.read", "policy.read"),
+    *("me.read", "me.bind", "next.read", "checkpoint.read", "hardware-target.read", "policy.read"),
 }
 GRANTED: dict[Role, set[str]] = {
     "viewer": {*(f"{one}.read" for one in VIEW.split()), *SITES.split(), "promotion.comment"},

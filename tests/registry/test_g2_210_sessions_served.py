@@ -29,7 +29,7 @@ def test_g2_210_a_desk_signs_in_and_out(acme: Acme) -> None:
         answer = server.client.post("/api/v1/session", json=anna.says())
         assert answer.status_code == 201, answer.text
         said = answer.json()
-        assert said.keys() == {"account", "name", "ends", "id", "session"}
+        assert said.keys() == {"account", "name", "ends", "id", "session", "device"}
         assert said["name"] == "anna"
         assert said["session"].startswith("sls_")
         assert answer.headers["cache-control"] == "no-store"
@@ -68,8 +68,11 @@ def test_g2_211_a_browser_keeps_a_cookie_and_no_script_reads_it(acme: Acme) -> N
     anna = person(acme, "anna")
     with at_server(acme) as server:
         answer = server.client.post("/api/v1/session", json=anna.says("browser"), headers=HERE)
-        name, _, rest = answer.headers["set-cookie"].partition("=")
+        first, second = answer.headers.get_list("set-cookie")
+        name, _, rest = first.partition("=")
         assert name == "__Host-sealift"
+        assert second.startswith("__Host-sealift-device=sld_")
+        assert {"Path=/", "HttpOnly", "Secure"} < set(second.split("; ")[1:])
         assert set(rest.split("; ")[1:]) == {"Path=/", "HttpOnly", "Secure", "SameSite=Strict"}
         assert "session" not in answer.json()
         secret = rest.partition(";")[0]

@@ -10,7 +10,7 @@ import click
 import pyotp
 import pytest
 
-from sealift_registry.access import accounts, granting
+from sealift_registry.access import accounts, granting, throttling
 from sealift_registry.access.calling import Grant
 from sealift_registry.cli.terminal import Terminal
 from tests.registry.access_served import PASSWORD, goes_by, person
@@ -241,3 +241,26 @@ def test_g2_217_nobody_is_asked_where_nobody_sits(at: AtServer) -> None:
     assert vera.types("account", "take", "--json", server=False).error == "server-needed"
     assert vera.refused("account", "password") == "not-signed-in"
     assert not at.asked
+
+
+def test_g2_320_a_desk_where_somebody_signed_in_is_not_kept_out_by_who_guesses(
+    at: AtServer, somebody: Callable[..., list[str]]
+) -> None:
+    who = person(at.acme, "vera")
+    vera, other = desk(at, "vera"), desk(at, "mallory")
+    somebody(PASSWORD, who.says()["code"])
+    vera("login", "vera")
+    vera("logout")
+    code = who.says()["code"]
+    refused = []
+    for _ in range(throttling.FREE + 2):
+        somebody("a guess of no worth", "000000")
+        refused.append(other.refused("login", "vera"))
+    assert refused[-1] == "sign-in-throttled"
+    (kept,) = vera.folder.rglob("*.device")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    somebody(PASSWORD, code)
+    assert vera("login", "vera")["name"] == "vera"
+    kept.write_bytes(b"\xff" * 50)
+    somebody(PASSWORD, lambda: who.says()["code"])
+    assert vera("login", "vera")["name"] == "vera", "what is damaged is none"

@@ -95,6 +95,29 @@ def test_g2_240_of_one_site_likewise(two: Acme) -> None:
         assert ask("versions").status_code == 403
 
 
+def test_g2_240_what_is_missing_next_is_told_of_what_one_may_see(two: Acme) -> None:
+    whole = {one.sentence for one in two.app.missing()}
+    assert any(OTHER in one for one in whole)
+    with seen_by(two, "olga", Grant("viewer")) as ask:
+        assert {one["sentence"] for one in ask("next").json()["missing"]} == whole
+    with seen_by(two, "vera", Grant("viewer", team=TEAM)) as ask:
+        mine = {one["sentence"] for one in ask("next").json()["missing"]}
+        assert mine
+        assert mine < whole
+        assert not [one for one in mine if OTHER in one or FAR in one or SITE in one]
+        assert any(TEAM in one for one in mine)
+    with seen_by(two, "fred", Grant("viewer", site=FAR)) as ask:
+        mine = {one["sentence"] for one in ask("next").json()["missing"]}
+        assert mine == {one for one in whole if FAR in one}
+    with seen_by(two, "nora") as ask:
+        assert ask("next").json() == {"missing": []}
+    with seen_by(two, "paul", Grant("publisher")) as ask:
+        mine = {one["sentence"] for one in ask("next").json()["missing"]}
+        assert mine == {one for one in whole if TEAM in one or OTHER in one} - {
+            one for one in whole if SITE in one or FAR in one
+        }
+
+
 def test_g2_240_who_sees_all_sees_all(two: Acme) -> None:
     with seen_by(two, "olga", Grant("viewer"), Grant("auditor"), Grant("operator")) as ask:
         assert {one["version"].partition("/")[0] for one in ask("versions").json()["versions"]} == {

@@ -91,7 +91,7 @@ def test_g2_42_it_counts_until_its_end(acme: Acme, minutes: int) -> None:
 def test_g2_43_a_key_of_nobodys_now_binds_nothing(acme: Acme) -> None:
     who = caller(acme, REQUESTER)
     acme.new_key("stranger")
-    assert code(take(acme, who, answered(acme, who, "stranger"))) == "binding-refused"
+    assert code(take(acme, who, answered(acme, who, "stranger"))) == "key-of-nobody"
     signed = answered(acme, who, REQUESTER)
 
     def lost(said: Members) -> Members:
@@ -102,7 +102,21 @@ def test_g2_43_a_key_of_nobodys_now_binds_nothing(acme: Acme) -> None:
         return replace(said, people=tuple(changed))
 
     acme.change_members(lost)
-    assert code(take(acme, who, signed)) == "binding-refused"
+    assert code(take(acme, who, signed)) == "key-of-nobody"
+
+
+def test_g2_44_an_account_is_taken_from_nobody(acme: Acme) -> None:
+    """Whoever can sign in as somebody makes of the account none of their own."""
+    who = caller(acme, "anna-at-acme")
+    take(acme, who, answered(acme, who, "anna"))()
+    bens = answered(acme, who, "ben")
+    assert code(take(acme, who, bens)) == "account-is-anothers"
+    assert stands(acme, "anna-at-acme").person == "anna"
+    take(acme, who, answered(acme, who, "anna"))()
+    accounts.recover(acme.app.hub, "anna-at-acme", "root")
+    again = caller(acme, "anna-at-acme")
+    take(acme, again, answered(acme, again, "ben"))()
+    assert stands(acme, "anna-at-acme").person == "ben"
 
 
 def test_g2_44_nobody_has_two_accounts(acme: Acme) -> None:

@@ -64,7 +64,8 @@ def take(hub: Hub, caller: Caller, server: str, draft: Draft) -> Standing:
 
     Raises:
         RefusedError: it is for another organisation, server, account or challenge, over, used, or
-            by a key of nobody's now; or the person has another account that can be used.
+            by a key of nobody's now; or the account is somebody else's; or the person has another
+            account that can be used.
     """
     signed = _statement(draft)
     said, keyid = signed.predicate, signed.envelope.keyid
@@ -76,6 +77,7 @@ def take(hub: Hub, caller: Caller, server: str, draft: Draft) -> Standing:
         _check_for_us(hub, connection, signed, of, server)
         person, key = _owner(connection, keyid)
         statements.verify(signed, key, what="the binding")
+        _check_nobody_elses(of, person)
         _check_once(connection, person, of, said)
         t = tables.account_challenge
         connection.execute(delete(t).where(t.c.challenge == said.challenge))
@@ -130,9 +132,33 @@ def _owner(connection: Connection, keyid: str) -> tuple[str, PublicKey]:
     }
     lost = {text for _, text in stored(connection).compromised()}
     if len(found) != 1 or any(text in lost for _, text in found):
-        raise _refused("its key is nobody's by what is signed now", keyid[:12])
+        raise RefusedError(
+            "key-of-nobody",
+            f"The key {keyid[:12]} entitles nobody to anything by what is signed now, so whose the "
+            "account would be is not known.",
+            subject=keyid[:12],
+            next_step="Have somebody entitle you by your key card first: a team's stewards "
+            "(sealift team approver --help), or whoever holds the role; then sign in with --bind "
+            "again.",
+        )
     (((person, _), key),) = found.items()
     return person, key
+
+
+def _check_nobody_elses(of: Standing, person: str) -> None:
+    """Check that the account is this person's already, or nobody's: it is not taken from anybody.
+
+    Raises:
+        RefusedError: it is another person's.
+    """
+    if of.person not in {None, person}:
+        raise RefusedError(
+            "account-is-anothers",
+            f"The account {of.name} is {of.person}'s, and the key that signed this is {person}'s.",
+            subject=of.name,
+            next_step=f"Sign in with {person}'s own account. Where {of.name} was bound by mistake, "
+            f"have it invited again, which binds it to nobody: sealift account recover {of.name}",
+        )
 
 
 def _check_once(connection: Connection, person: str, of: Standing, said: AccountBinding) -> None:

@@ -96,6 +96,7 @@ ACTIONS: Mapping[str, ActionRule] = {
     "me.password": ActionRule("choose another password", own=True, tokens=False),
     "session.manage-own": ActionRule("list and end one's sessions", own=True, tokens=False),
     "token.manage-own": ActionRule("make, list and revoke one's tokens", own=True, tokens=False),
+    "next.read": _to_all("read what is missing next, of what one may read about"),
     "team.read": _of_team("read a team's list of people"),
     "model.read": _of_team("read about models"),
     "version.read": _of_team("read about versions and their forms"),

@@ -48,10 +48,17 @@ LONGEST_NOTE = 200
 
 @dataclass(frozen=True)
 class Opened:
-    """A session that was opened; `secret` is told here, and never again."""
+    """A session that was opened.
+
+    Attributes:
+        session: as it is kept.
+        secret: by which it is shown; it is told here, and never again.
+        device: the mark by which whoever signs in there again is known to have done so.
+    """
 
     session: SessionRow
     secret: str
+    device: str = ""
 
 
 def made(hub: Hub, of: Standing, way: Way, note: str) -> Opened:

@@ -10,6 +10,7 @@ import pyotp
 from sqlalchemy import Connection, delete, insert, select
 
 from sealift_registry.access import (
+    devices,
     granting,
     passwords,
     sealing,
@@ -24,6 +25,7 @@ from sealift_registry.access.refusals import SignedOutError
 from sealift_registry.access.rows import InvitationRow, SecretRow, is_so
 from sealift_registry.access.sessions import SKEW, Opened
 from sealift_registry.access.standing import PASSWORD, Standing
+from sealift_registry.access.throttling import Lane
 from sealift_registry.trust.hub import Hub
 from sealift_signing import events, shape
 from sealift_signing.canonical import Json
@@ -59,7 +61,15 @@ def new_seed(hub: Hub, shown_once: str) -> Seed:
     return Seed(text, uri, of.name)
 
 
-def take(hub: Hub, shown_once: str, password: str, seed: str, code: str) -> Standing:
+@dataclass(frozen=True)
+class Taken:
+    """An account that can be signed in with now, and the mark of where that was chosen."""
+
+    account: Standing
+    device: str
+
+
+def take(hub: Hub, shown_once: str, password: str, seed: str, code: str) -> Taken:
     """Have an account sign in with this from now on; the invitation is used up by it.
 
     Raises:
@@ -98,7 +108,8 @@ def take(hub: Hub, shown_once: str, password: str, seed: str, code: str) -> Stan
         entry = hub.entry(standing.OPENED, now.name, data, granting.terms(now))
         return entry, now.after(entry)
 
-    return hub.commit(action).result
+    now = hub.commit(action).result
+    return Taken(now, devices.made(hub.home, now))
 
 
 @dataclass(frozen=True)
@@ -111,12 +122,14 @@ class From:
         note: what the session is to be known by.
         before: what a browser showed until then: that session ends with the new one, whosever it
             is, so that nobody goes on with one that somebody else put there.
+        device: the mark of a sign-in before, from there.
     """
 
     way: Way
     address: str
     note: str = ""
     before: str = ""
+    device: str = ""
 
 
 def sign_in(hub: Hub, name: str, password: str, code: str, place: From) -> Opened:
@@ -125,11 +138,14 @@ def sign_in(hub: Hub, name: str, password: str, code: str, place: From) -> Opene
     Of a wrong name, password or code nobody is told which it was, and each takes as long.
 
     Raises:
-        ThrottledError: signing in failed too often, of this account or from this address.
+        ThrottledError: signing in failed too often, with the mark that is shown; without one, of
+            this account or from this address.
         SignedOutError: something is wrong.
         FailedError: it could not be noted, or the log could not be written.
     """
-    throttling.attempt(hub, name, place.address)
+    mark = _mark(hub, name, place.device)
+    lane = Lane.of_device(name, mark) if mark else Lane.of_anybody(name, place.address)
+    throttling.attempt(hub, lane)
     with hub.reading() as connection:
         of, kept = _kept(connection, name)
     taken = _step(hub, kept, password, code)
@@ -144,18 +160,17 @@ def sign_in(hub: Hub, name: str, password: str, code: str, place: From) -> Opene
             or not _took_code(hub, connection, now, taken)
         ):
             raise _failed(name)
-        throttling.succeeded(connection, name, place.address)
+        throttling.succeeded(connection, lane)
         opened = sessions.made(hub, now, place.way, place.note)
         ended = sessions.add(connection, opened.session)
         ended += sessions.end_before(connection, place.before)
-        return sessions.opened_entry(hub, now, opened.session, ended), opened
+        known = place.device if mark else devices.made(hub.home, now)
+        return sessions.opened_entry(hub, now, opened.session, ended), replace(opened, device=known)
 
     return hub.commit(action).result
 
 
-def change_password(
-    hub: Hub, caller: Caller, old: str, new: str, code: str, address: str
-) -> tuple[str, ...]:
+def change_password(hub: Hub, caller: Caller, old: str, new: str, code: str) -> tuple[str, ...]:
     """Have somebody's account sign in with a new password; its other sessions end: their ids.
 
     The codes stay, and so do its tokens.
@@ -164,7 +179,8 @@ def change_password(
         ThrottledError: it was tried too often.
         RefusedError: the old password or the code is wrong, or the new one too weak.
     """
-    throttling.attempt(hub, caller.name, address)
+    lane = Lane.of_credential(caller.credential)
+    throttling.attempt(hub, lane)
     with hub.reading() as connection:
         of, kept = _kept(connection, caller.name)
     step = _step(hub, kept, old, code)
@@ -182,7 +198,7 @@ def change_password(
         same = now.enabled and now.secret == of.secret
         if not same or not _took_code(hub, connection, now, step):
             raise _wrong_password()
-        throttling.succeeded(connection, now.name, address)
+        throttling.succeeded(connection, lane)
         t = tables.account_secret
         connection.execute(delete(t).where(t.c.account == now.id))
         connection.execute(insert(t).values(account=now.id, body=made.body()))
@@ -192,6 +208,15 @@ def change_password(
         return hub.entry(PASSWORD, now.name, data, terms), tuple(ended)
 
     return hub.commit(action).result
+
+
+def _mark(hub: Hub, name: str, shown: str) -> str | None:
+    """By what a mark of this account is known; None: none is shown, or it is none of it."""
+    if not devices.is_mark(shown):
+        return None
+    with hub.reading() as connection:
+        of = standing.standing(connection, name)
+    return None if of is None or not of.enabled else devices.known(hub.home, of, shown)
 
 
 def _step(hub: Hub, kept: SecretRow | None, password: str, code: str) -> int | None:

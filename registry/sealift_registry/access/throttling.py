@@ -1,11 +1,13 @@
 """Guessing takes time: whoever failed waits, by account and by address, and nobody for ever.
 
 An attempt counts as failed before it is judged, so that a thousand at once are a thousand; who is
-right has that taken back. What comes within a pause is not judged and does not lengthen it.
+right has that taken back. What comes within a pause is not judged and does not lengthen it. Whoever
+signed in from the same desk or browser before is counted apart from all others (`devices`).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from math import ceil
@@ -19,14 +21,41 @@ from sealift_signing.vocabulary import instant, moment
 
 FREE = 5
 """Failures before anybody waits."""
-CAPS = {"account": timedelta(minutes=1), "address": timedelta(minutes=15)}
-"""The longest pauses. That of an account is short: others could keep its owner out by it."""
+CAPS = {
+    "account": timedelta(minutes=1),
+    "address": timedelta(minutes=15),
+    "device": timedelta(minutes=1),
+    "credential": timedelta(minutes=1),
+}
+"""The longest pauses. An account's is short: others keep a new desk of its owner out by it."""
 FORGOTTEN = timedelta(days=1)
 MOST_ROWS = 10_000
 
 
-def attempt(hub: Hub, name: str, address: str) -> None:
-    """Note an attempt to sign in, where none of its two waits.
+@dataclass(frozen=True)
+class Lane:
+    """What one attempt is counted with: pairs of a kind and of what of that kind it came by."""
+
+    keys: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of_anybody(cls, name: str, address: str) -> Lane:
+        """That of whoever types a name: also of names that there are not; no address in clear."""
+        return cls((("account", _digest(name)), ("address", _digest(address))))
+
+    @classmethod
+    def of_device(cls, name: str, mark: str) -> Lane:
+        """That of who signed in with this account before, by what their mark is known by."""
+        return cls((("device", _digest(f"{name} {mark}")),))
+
+    @classmethod
+    def of_credential(cls, credential: str) -> Lane:
+        """That of who is signed in, and shows the password again."""
+        return cls((("credential", _digest(credential)),))
+
+
+def attempt(hub: Hub, lane: Lane) -> None:
+    """Note an attempt to sign in, where nothing that it is counted with waits.
 
     Raises:
         ThrottledError: it is to wait, also if it would be right.
@@ -35,24 +64,24 @@ def attempt(hub: Hub, name: str, address: str) -> None:
     """
     with hub.database.in_words(), hub.database.writing() as connection, connection.begin():
         now = hub.log.dated()  # by a wrong clock nothing is forgotten
-        pauses = [_left(connection, *one, now) for one in _keys(name, address)]
+        pauses = [_left(connection, *one, now) for one in lane.keys]
         if (longest := max(pauses)) > timedelta():
             raise throttled(longest)
-        for kind, key in _keys(name, address):
+        for kind, key in lane.keys:
             _count(connection, kind, key, now)
         _forget(connection, now)
 
 
-def succeeded(connection: Connection, name: str, address: str) -> None:
-    """Take back what was counted: all of the account, and of the address this one attempt."""
+def succeeded(connection: Connection, lane: Lane) -> None:
+    """Take back what was counted: all of it, and of an address, which others have, one attempt."""
     t = tables.sign_in_failure
-    of_account, of_address = _keys(name, address)
-    connection.execute(delete(t).where(t.c.kind == of_account[0], t.c.key == of_account[1]))
-    connection.execute(
-        update(t)
-        .where(t.c.kind == of_address[0], t.c.key == of_address[1], t.c.failures > 0)
-        .values(failures=t.c.failures - 1, until=t.c.began)
-    )
+    for kind, key in lane.keys:
+        mine = (t.c.kind == kind, t.c.key == key)
+        if kind != "address":
+            connection.execute(delete(t).where(*mine))
+            continue
+        fewer = {"failures": t.c.failures - 1, "until": t.c.began}
+        connection.execute(update(t).where(*mine, t.c.failures > 0).values(**fewer))
 
 
 def throttled(left: timedelta) -> ThrottledError:
@@ -65,11 +94,6 @@ def throttled(left: timedelta) -> ThrottledError:
         "account recover --help",
         retry_after=seconds,
     )
-
-
-def _keys(name: str, address: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """What is counted together; names that there are not, too, and no address in clear."""
-    return ("account", _digest(name)), ("address", _digest(address))
 
 
 def _digest(text: str) -> str:

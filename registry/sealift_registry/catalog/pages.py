@@ -234,7 +234,9 @@ def promotion_rows(
     return list(connection.execute(_ordered(query, [t.c.number], place)).all())
 
 
-def waiting(connection: Connection, stage: str, approvals: int, now: str) -> list[PromotionHead]:
+def waiting(
+    connection: Connection, stage: str, approvals: int, now: str, within: Within = ALL
+) -> list[PromotionHead]:
     """The requests for a stage that seem to wait for approvals, or for being asked for again.
 
     Of those for the same version only the newest is there. Nothing of that version was ever listed
@@ -250,7 +252,7 @@ def waiting(connection: Connection, stage: str, approvals: int, now: str) -> lis
     query = select(t.c.number, t.c.made).where(
         t.c.number.in_(newest), or_(~_was_listed(), ~_is_approved(approvals, now))
     )
-    rows = connection.execute(query.order_by(t.c.number))
+    rows = connection.execute(query.where(*within.of_teams(t.c.team)).order_by(t.c.number))
     return [PromotionHead(row.number, row.made) for row in rows]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from sealift_registry.cli import signing_in
 from sealift_registry.cli.accounts import account
 from sealift_registry.cli.session import Session, command
 from sealift_signing.drawing import pasted, plain, word
@@ -70,7 +71,8 @@ def take(
         _tell([f"You are invited as {word(seed.account)}. Add this to an authenticator:"])
         click.echo(printed(f"  {_copied(seed.uri)}", sys.stderr), err=True)
         _tell([f"or type it there: {_copied(seed.text)}"])
-        _tried(lambda: _take(hub, invitation, seed))
+        device = _tried(lambda: _take(hub, invitation, seed))
+    signing_in.sessions_of(session).keep_device(server, seed.account, device)
     data = {"server": str(server), "account": seed.account}
     named = pasted(["sealift", "login", seed.account, "--server", str(server)])
     lines = [
@@ -102,15 +104,15 @@ def password(session: Session) -> None:
     session.terminal.answer("account-password", {"server": str(server), "ended": ended}, lines)
 
 
-def _take(hub: RemoteHub, invitation: str, seed: Seed) -> None:
-    """Take the invitation with what is typed now.
+def _take(hub: RemoteHub, invitation: str, seed: Seed) -> str:
+    """Take the invitation with what is typed now: by what this desk is known from now on.
 
     Raises:
         SealiftError: the server's.
     """
     chosen, code = _chosen(), _hidden("The code that it shows now")
     try:
-        hub.take_invitation(invitation, chosen, seed.text, code)
+        return hub.take_invitation(invitation, chosen, seed.text, code)
     except RefusedError as bad:
         if bad.code == "no-invitation":  # an answer may have been cut off
             bad.next_step = (

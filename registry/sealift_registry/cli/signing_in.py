@@ -91,7 +91,7 @@ def _sign_in(
     from sealift_registry.client.hub import RemoteHub
     from sealift_registry.client.sessions import OpenSession
 
-    server, kept = _server(session), _sessions(session)
+    server, kept = _server(session), sessions_of(session)
     tls = Tls(*map(_absolute, files))
     if tls == Tls():
         tls = _tls_before(kept, server)
@@ -100,7 +100,7 @@ def _sign_in(
     asked = code or _hidden(session, "One-time code", "--code DIGITS")
     hub = RemoteHub(server, tls, told=session.terminal.note)
     try:
-        opened = hub.sign_in(account, password, asked)
+        opened = hub.sign_in(account, password, asked, kept.device(server, account))
     finally:
         hub.close()
     kept.keep(
@@ -115,6 +115,7 @@ def _sign_in(
             tls.key,
         )
     )
+    kept.keep_device(server, account, opened.device)
     lines = [
         f"You are signed in at {server} as {word(opened.name)}, until {word(opened.ends)}.",
         f"  See what you may do there:  sealift whoami --server {pasted([str(server)])}",
@@ -131,7 +132,7 @@ def _sign_in(
 @command(sealift, "logout", example="sealift logout --server https://hub.example", at_server=True)
 def logout(session: Session) -> None:
     """End the session at a hub's server, there and here."""
-    server, kept = _server(session), _sessions(session)
+    server, kept = _server(session), sessions_of(session)
     was_in = kept.at(server) is not None
     if was_in:
         try:
@@ -153,7 +154,7 @@ def whoami(session: Session) -> None:
 
 def _is_in(session: Session, account: str) -> bool:
     """Whether somebody is signed in with this account, and has not been signed out."""
-    found = _sessions(session).at(_server(session))
+    found = sessions_of(session).at(_server(session))
     if found is None or found.name != account:
         return False
     try:
@@ -185,7 +186,12 @@ def _server(session: Session) -> ServerAddress:
     return session.server
 
 
-def _sessions(session: Session) -> Sessions:
+def sessions_of(session: Session) -> Sessions:
+    """Where whoever runs this keeps what servers told them.
+
+    Raises:
+        UsageError: there is no home.
+    """
     from sealift_registry.client.sessions import Sessions
 
     return Sessions.located(session.environment, session.terminal.note)

@@ -72,12 +72,13 @@ class Offered:
 
 @dataclass(frozen=True)
 class Opened:
-    """A session that was opened."""
+    """A session that was opened; `device` is shown when signing in from here again."""
 
     secret: str
     account: str
     name: str
     ends: str
+    device: str
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,14 @@ class RemoteHub:
 
     # ------------------------------------------------------------------ who asks
 
-    def sign_in(self, account: str, password: str, code: str = "") -> Opened:
-        """Open a session.
+    def sign_in(self, account: str, password: str, code: str = "", device: str = "") -> Opened:
+        """Open a session, as whoever was told `device` when they signed in from here before.
 
         Raises:
             SealiftError: the server's: it is another password, or too many were tried.
         """
         said = {"account": account, "password": password, "code": code, "for": "desk"}
+        said |= {"device": device} if device else {}
         said["note"] = f"desk {platform.node()}"[:LONGEST_NOTE]
         answer = self._asking.write("POST", f"{API}/session", _json(said))
         found = answer.json()
@@ -123,6 +125,7 @@ class RemoteHub:
             text_of(found, "account", answer),
             text_of(found, "name", answer),
             text_of(found, "ends", answer),
+            text_of(found, "device", answer),
         )
 
     def sign_out(self) -> None:
@@ -144,14 +147,15 @@ class RemoteHub:
             text_of(found, "uri", answer),
         )
 
-    def take_invitation(self, invitation: str, password: str, seed: str, code: str) -> None:
-        """Have the account sign in with this from now on.
+    def take_invitation(self, invitation: str, password: str, seed: str, code: str) -> str:
+        """Have the account sign in with this from now on: what is shown as `device` at first.
 
         Raises:
             SealiftError: the server's: the password is too weak, or it is no code of the seed.
         """
         said = {"invitation": invitation, "password": password, "seed": seed, "code": code}
-        self._asking.write("POST", f"{API}/invitations/take", _json(said))
+        answer = self._asking.write("POST", f"{API}/invitations/take", _json(said))
+        return text_of(answer.json(), "device", answer)
 
     def change_password(self, old: str, new: str, code: str) -> tuple[str, ...]:
         """Have the account sign in with a new password: the sessions that ended with that.

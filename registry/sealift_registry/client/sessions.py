@@ -1,6 +1,7 @@
 """Servers that somebody is signed in at, kept in files of their own beside what they remember.
 
     $XDG_CONFIG_HOME/sealift/servers/SHA256.json, else ~/.config/sealift/servers/…     mode 0600
+                                     SHA256.device     of a server and an account, as long as told
 
 A session opens what its person may look at and submit; it signs nothing, for that takes their key.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
@@ -18,10 +20,12 @@ from sealift_registry.client.address import ServerAddress
 from sealift_registry.client.asking import Tls
 from sealift_signing import file_access, memory_folder
 from sealift_signing.drawing import pasted, word
-from sealift_signing.errors import MalformedError, RefusedError
+from sealift_signing.errors import FailedError, MalformedError, RefusedError
 
 SERVERS = "servers"
 FORMAT = 1
+LONGEST_DEVICE = 200
+"""Characters of what a server tells to be known by; a longer one is not kept."""
 
 
 @dataclass(frozen=True)
@@ -113,16 +117,46 @@ class Sessions:
         """
         said = {"format": FORMAT, **asdict(session)}
         path = self.path(ServerAddress.parse(session.url))
-        path.parent.parent.parent.mkdir(mode=file_access.FOLDER, parents=True, exist_ok=True)
-        memory_folder.write(path, json.dumps(said, indent=1).encode())
+        self._write(path, json.dumps(said, indent=1).encode())
 
     def forget(self, server: ServerAddress) -> None:
         """Forget the session at a server, if there is one."""
         self.path(server).unlink(missing_ok=True)
 
+    def device(self, server: ServerAddress, account: str) -> str:
+        """By what a server knows that somebody signed in from here before; empty where it does not.
+
+        Raises:
+            FailedError: its file cannot be read.
+        """
+        path = self._device(server, account)
+        data = memory_folder.read(path)
+        if data is None:
+            return ""
+        self._close(path)
+        found = data.decode("ascii", "replace")
+        return found if len(found) <= LONGEST_DEVICE and found.isascii() else ""
+
+    def keep_device(self, server: ServerAddress, account: str, device: str) -> None:
+        """Keep what a server told for the next time that somebody signs in from here.
+
+        Where it cannot be written, they are known as anybody is: nothing else comes of it.
+        """
+        if device.isascii() and device.isprintable() and 0 < len(device) <= LONGEST_DEVICE:
+            with suppress(FailedError, OSError):
+                self._write(self._device(server, account), device.encode())
+
+    def _device(self, server: ServerAddress, account: str) -> Path:
+        of = sha256(f"{server} {account}".encode("utf-8", "surrogatepass")).hexdigest()
+        return self._folder / f"{of}.device"
+
     def path(self, server: ServerAddress) -> Path:
         """Where a session is kept."""
         return self._folder / f"{sha256(str(server).encode()).hexdigest()}.json"
+
+    def _write(self, path: Path, data: bytes) -> None:
+        self._folder.parent.parent.mkdir(mode=file_access.FOLDER, parents=True, exist_ok=True)
+        memory_folder.write(path, data)
 
     def _close(self, path: Path) -> None:
         """Close what others could read, and tell it: they may have read it."""

@@ -39,6 +39,13 @@ class Within:
         """Whether what is of this site is told."""
         return self.everything or self.all_sites or site in self.sites
 
+    def has_role(self, role: str) -> bool:
+        """Whether what is about this role of TUF is told: a team's, a site's, or the hub's own."""
+        kind, _, name = role.partition(".")
+        if kind == "team":
+            return self.has_team(name)
+        return self.has_site(name) if kind == "site" else self.everything
+
     def of_teams(self, column: ColumnElement[str]) -> list[ColumnElement[bool]]:
         """What is asked of the column of a table that names a team."""
         return [] if self.everything else [column.in_(sorted(self.teams))]

@@ -33,6 +33,7 @@ from sealift_registry.delivery.outcomes import outcomes_at
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.delivery.unsigned_transfers import UnsignedTransfer
 from sealift_registry.promotion.status import Counted, Counting
+from sealift_registry.storage.within import ALL, Within
 from sealift_registry.trust import replaced_keys, skimming
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
@@ -227,14 +228,14 @@ def people(connection: Connection, team: str) -> Iterator[PeopleDue]:
             yield PeopleDue(team, stage, have, rule.approvals)
 
 
-def versions(connection: Connection) -> VersionsDue:
+def versions(connection: Connection, within: Within = ALL) -> VersionsDue:
     """The newest version of each model, where it lacks goldens, a variant or a promotion.
 
     Those that were refused take no place of others.
     """
     every, catalog = pages.versions_due(connection), Catalog(connection)
     gone = _let_go(connection)
-    every = [one for one in every if one.ref not in gone]
+    every = [one for one in every if one.ref not in gone and within.has_team(one.ref.team)]
     here, refused = list[VersionDue](), dict[VersionRef, Refused]()
     for one in every[: MOST_PAGES * PAGE]:
         if len(here) == PAGE:
@@ -267,17 +268,17 @@ def _let_go(connection: Connection) -> set[VersionRef]:
     }
 
 
-def promotions(connection: Connection, now: datetime) -> PromotionsDue:
+def promotions(connection: Connection, now: datetime, within: Within = ALL) -> PromotionsDue:
     """Requests that wait for approvals, or for another request; of each version and stage one.
 
     It is the newest. Who can be approved comes first, and of those whoever waits longest; behind
     them those that are too old for it, of which many may never be made again.
     """
-    heads, within = list[tuple[bool, int]](), dict[str, timedelta]()
+    heads, periods = list[tuple[bool, int]](), dict[str, timedelta]()
     for stage, rule in sorted(Repository(connection).policy().stages.items()):
-        within[stage] = rule.within
+        periods[stage] = rule.within
         oldest = moment(now - rule.within)
-        waiting = pages.waiting(connection, stage, rule.approvals, moment(now))
+        waiting = pages.waiting(connection, stage, rule.approvals, moment(now), within)
         heads += [(one.made < oldest, one.number) for one in waiting]
     numbers = [number for _, number in sorted(heads)]
     counting, found, looked_at = Counting(connection, now), list[PromotionDue](), 0
@@ -291,19 +292,20 @@ def promotions(connection: Connection, now: datetime) -> PromotionsDue:
             counted = counting.counted(promotion, requests.approvals(promotion.number))
             discarded = gone & {one.name for one in promotion.request.subjects}
             if not counted.listed and not discarded:
-                period = within[promotion.stage]
+                period = periods[promotion.stage]
                 too_old = now - instant(promotion.made) > period
                 found.append(PromotionDue(counted, period, too_old))
     found.sort(key=lambda one: (one.too_old, one.counted.promotion.number))
     return PromotionsDue(tuple(found), tuple(numbers[looked_at:]))
 
 
-def sites(hub: Hub, connection: Connection) -> SitesDue:
+def sites(hub: Hub, connection: Connection, within: Within = ALL) -> SitesDue:
     """The sites that wait for something: a page of those that seem amiss, and one of the others.
 
     What went wrong can take weeks to be mended, and hides nothing that is to be done meanwhile.
     """
     seeming = attention.sites(connection, hub.home.blobs)
+    seeming = [one for one in seeming if within.has_site(one.site)]
     amiss = [one for one in seeming if one.rank is Rank.AMISS]
     found, beyond = list[SiteDue](), dict[Rank, list[str]]()
     for some in (amiss, seeming[len(amiss) :]):

@@ -15,6 +15,8 @@ from sqlalchemy import Connection, select
 from sealift_registry.jobs import records, retrying, tables
 from sealift_registry.jobs.dbos_watching import Watched
 from sealift_registry.jobs.job import Job, JobEnd
+from sealift_registry.storage.within import ALL, Within
+from sealift_registry.views.jobs import is_within
 from sealift_signing.errors import SealiftError
 from sealift_signing.vocabulary import instant
 
@@ -51,7 +53,7 @@ class Unattended:
     count: int
 
 
-def went_wrong(connection: Connection, now: datetime) -> list[WentWrong]:
+def went_wrong(connection: Connection, now: datetime, within: Within = ALL) -> list[WentWrong]:
     """The newest jobs that ended badly within the last days.
 
     Rows of which the log says otherwise are passed over: `sealift audit fsck` names them.
@@ -66,6 +68,8 @@ def went_wrong(connection: Connection, now: datetime) -> list[WentWrong]:
         with suppress(SealiftError):
             job, end = records.asked(connection, row.job), records.end(connection, row.job)
             if end is None or now - instant(end.made) > RECENT:
+                continue
+            if not is_within(within, job.order.asked_by, job.order.arguments):
                 continue
             again = retrying.retried_by(connection, row.job)
             if again is None and not _asked_later(connection, job, end):

@@ -21,6 +21,8 @@ class SignIn(Struct, forbid_unknown_fields=True):
         code: the one-time code that is shown now.
         way: from where: a browser keeps a cookie, a desk is answered the session's secret.
         note: by which the session is known among others, such as a machine's name.
+        device: what was told as such when this desk signed in with the account before, or took its
+            invitation. A browser keeps a cookie for it.
     """
 
     account: Named
@@ -28,6 +30,7 @@ class SignIn(Struct, forbid_unknown_fields=True):
     way: Literal["desk", "browser"] = field(name="for")
     code: Code = ""
     note: Named = ""
+    device: Named = ""
 
 
 class SignedIn(Struct):
@@ -40,6 +43,8 @@ class SignedIn(Struct):
         id: of the session, which is no secret.
         session: of a desk: what it shows from now on as `Authorization: Bearer`; told this once.
         csrf: of a browser: what its pages send as `X-Sealift-CSRF` with what changes something.
+        device: of a desk: what it shows when it signs in again, so that nobody who guesses at the
+            account elsewhere makes it wait. It lets nobody in.
     """
 
     account: str
@@ -48,6 +53,7 @@ class SignedIn(Struct):
     id: str
     session: str | UnsetType = UNSET
     csrf: str | UnsetType = UNSET
+    device: str | UnsetType = UNSET
 
 
 class OfficeHeld(Struct):
@@ -89,6 +95,16 @@ class AccountRow(Struct, kw_only=True):
     keyid: Text
     invited_by: str
     grants: list[str]
+
+
+class AccountTaken(AccountRow, kw_only=True):
+    """An account that can be signed in with now.
+
+    Attributes:
+        device: what is shown as such when signing in from there.
+    """
+
+    device: str
 
 
 class Me(AccountRow, kw_only=True):

@@ -10,11 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
 
 from sealift_registry.storage.server_settings import is_loopback
 from sealift_signing.errors import RefusedError
 
 OVER_TLS, ON_LOOPBACK = "__Host-sealift", "sealift"
+DEVICE = "-device"
+YEAR = 365 * 24 * 3600
 SCOPE = "Path=/; HttpOnly; SameSite=Strict"
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -49,10 +52,28 @@ def ending(url: str) -> dict[str, str]:
     return {"set-cookie": f"{name(url)}=; {_scope(url)}; Max-Age=0"}
 
 
+def device(url: str, mark: str) -> Cookie:
+    """What a browser keeps for a year, to be known as one that signed in before."""
+    over_tls = name(url) == OVER_TLS
+    called = name(url) + DEVICE
+    return Cookie(
+        called, value=mark, max_age=YEAR, secure=over_tls, httponly=True, samesite="strict"
+    )
+
+
+def devices(connection: Connection, url: str) -> list[str]:
+    """The marks of a sign-in before that a browser shows."""
+    return _shown(connection, url, DEVICE)
+
+
 def shown(connection: Connection, url: str) -> list[str]:
     """What a browser shows: nothing, or one value; several where somebody put one in."""
+    return _shown(connection, url)
+
+
+def _shown(connection: Connection, url: str, after: str = "") -> list[str]:
     parts = urlsplit(url)
-    wanted = OVER_TLS if parts.scheme == "https" else ON_LOOPBACK
+    wanted = (OVER_TLS if parts.scheme == "https" else ON_LOOPBACK) + after
     given = ";".join(connection.headers.getall("cookie", [])).split(";")
     pairs = [one.strip().partition("=") for one in given]
     return [value.strip() for called, _, value in pairs if called.strip() == wanted]

@@ -16,7 +16,7 @@ from sealift_registry.shown import accounts as shown
 from sealift_registry.shown.told import Told
 from sealift_registry.trust import hub_drafts
 from sealift_registry.trust.hub import Hub
-from sealift_registry.web import access_shapes, door, guarding, writing
+from sealift_registry.web import access_shapes, guarding, writing
 from sealift_registry.web.access_shapes import (
     BindingDraft,
     BindingMade,
@@ -164,7 +164,7 @@ async def change_password(
 
 def _changed(request: Asking, old: str, new: str, code: str) -> tuple[str, ...]:
     caller, hub = caller_of(request), hub_of(request)
-    return signing_in.change_password(hub, caller, old, new, code, door.address(request))
+    return signing_in.change_password(hub, caller, old, new, code)
 
 
 # ---------------------------------------------------------------------- invitations
@@ -193,7 +193,7 @@ async def give_seed(request: Asking, data: JSONBody[InvitationShown]) -> Respons
     opt=guarding.open_to_all(INVITED)
     | writing.by_itself("An invitation is taken once; no digest of a password is kept.")
     | {"problems": (400, 401, 409, 415, 422, 507)},
-    responses=spec(access_shapes.AccountRow, "The account can be signed in with."),
+    responses=spec(access_shapes.AccountTaken, "The account can be signed in with."),
 )
 async def take_invitation(
     request: Asking, data: JSONBody[InvitationTaken]
@@ -202,7 +202,8 @@ async def take_invitation(
     served = served_by(request)
     said = (data.invitation, data.password, data.seed, data.code)
     act = partial(signing_in.take, served.app.hub, *said)
-    return Response(shown.data(await served.door.work(act)), headers=UNCACHED)
+    taken = await served.door.work(act)
+    return Response({**shown.data(taken.account), "device": taken.device}, headers=UNCACHED)
 
 
 # ---------------------------------------------------------------------- whose account it is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from litestar import Response, get
@@ -23,6 +24,7 @@ from sealift_registry.shown import (
     version,
 )
 from sealift_registry.shown.told import Told
+from sealift_registry.storage.within import Within
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views import people, promotions, sites, transfers, versions
 from sealift_registry.web import hub_shapes, places, shapes
@@ -310,10 +312,27 @@ def show_settings(request: Asking) -> Response[bytes]:
     return answered(request, settings.settings(served.app.hub.home.settings, places=places))
 
 
-@get(f"{API}/next", tags=["hub"], **Reads("team.read", hub_shapes.Missing).declared())
+@get(f"{API}/next", tags=["hub"], **Reads("next.read", hub_shapes.Missing).declared())
 def show_next(request: Asking) -> Response[bytes]:
-    """Show what is missing next: a sentence and a command each."""
-    return answered(request, steps.told(served_by(request).app.missing()))
+    """Show what is missing next, of the teams and sites that one may see: a sentence and a command.
+
+    What is the hub's own is told to who may see every team and site.
+    """
+    served, caller = served_by(request), caller_of(request)
+    reach = partial(served.gatekeeper.reach, caller)
+    teams, sites = reach("team.read"), reach("site.read")
+    seen = teams.teams
+    if teams.everything:
+        with served.app.hub.reading() as connection:
+            seen = frozenset(people.team_names(connection))
+    within = Within(
+        everything=teams.everything and sites.everything,
+        teams=seen,
+        sites=sites.sites,
+        all_sites=sites.everything or sites.all_sites,
+        asked_by=caller.name,
+    )
+    return answered(request, steps.told(served.app.missing(within)))
 
 
 ROUTES = (

@@ -36,13 +36,14 @@ NOBODY_YET = "Whoever signs in is nobody yet."
 async def sign_in(request: Asking, data: JSONBody[SignIn]) -> Response[SignedIn]:
     """Open a session, with a password and a one-time code; a browser's ends the one before it."""
     served = served_by(request)
-    before = ""
+    before, device = "", data.device
     if data.way == "browser":
         cookies.name(served.url)
         same_site.check_origin(request, served.url)
         before = next(iter(cookies.shown(request, served.url)), "")
+        device = device or next(iter(cookies.devices(request, served.url)), "")
     note = data.note or request.headers.get("user-agent", "")
-    place = signing_in.From(data.way, door.address(request), note, before)
+    place = signing_in.From(data.way, door.address(request), note, before, device)
 
     def act() -> Opened:
         return signing_in.sign_in(served.app.hub, data.account, data.password, data.code, place)
@@ -57,8 +58,9 @@ def _opened(served: Served, name: str, done: Opened) -> Response[SignedIn]:
     if one.way == "browser":
         made.csrf = one.csrf
         headers |= cookies.setting(served.url, done.secret)
-    else:
-        made.session = done.secret
+        kept = [cookies.device(served.url, done.device)]
+        return Response(made, status_code=201, headers=headers, cookies=kept)
+    made.session, made.device = done.secret, done.device
     return Response(made, status_code=201, headers=headers)
 
 

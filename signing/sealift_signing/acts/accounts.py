@@ -57,8 +57,10 @@ def bind(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
         made=moment(material.now),
         ends=until,
     )
+    key = "" if material.key is None else f" {material.key.keyid[:12]}"
     words = (
         f"The account {account} of the server {server} is yours.",
+        f"  It becomes that of whoever holds the key{key} that signs this, by their name.",
         "  Whoever signs in with it is told what you may be told, and hands in what was signed;",
         "  nothing is signed for you by that, and no document changes.",
         f"  It answers the server's challenge, which counts until {until}. In eight words:",
