@@ -40,16 +40,13 @@ from sealift_registry.web.access_shapes import (
 )
 from sealift_registry.web.acting import (
     UNCACHED,
-    Asking,
     beside_a_write,
     caller_of,
-    served_by,
     spec,
 )
-from sealift_registry.web.answering import Reads, answered
+from sealift_registry.web.answering import API, Asking, Reads, answered, served_by
 from sealift_registry.web.writing import Made, Writes
 
-API = "/api/v1"
 ALL = f"{API}/accounts"
 ONE = f"{ALL}/{{name:str}}"
 TAGS = ["accounts"]

@@ -9,21 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from litestar import Request
-from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
 
 from sealift_registry.access.calling import Caller
 from sealift_registry.trust.hub import Hub, OnBehalf
 from sealift_registry.web import guarding, request_ids
-from sealift_registry.web.answering import Reads
+from sealift_registry.web.answering import Asking, Reads, served_by
 from sealift_registry.web.callers import Where
 
 if TYPE_CHECKING:
     from sealift_registry.web.api import Served
-
-Asking = Request[Any, Any, State]
-
 
 UNCACHED = {"cache-control": "no-store"}
 
@@ -39,12 +34,6 @@ def beside_a_write(reads: Reads) -> dict[str, Any]:
     Of two handlers at one address that run in threads Litestar 2.25 wraps the first twice.
     """
     return {name: one for name, one in reads.declared().items() if name != "sync_to_thread"}
-
-
-def served_by(request: Asking) -> Served:
-    """The hub that is served."""
-    found: Served = request.app.state.served
-    return found
 
 
 def caller_of(request: Asking) -> Caller:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -21,12 +21,23 @@ from sealift_registry.shown.told import Told
 from sealift_registry.web import guarding, refusals
 from sealift_signing.drawing import plain
 
+if TYPE_CHECKING:
+    from sealift_registry.web.api import Served
+
+API = "/api/v1"
+"""Below which everything is asked and changed; beside it are health and the description."""
 JSON, TEXT = "application/json", "text/plain"
 KINDS = (JSON, TEXT)
 PRIVATE = {"cache-control": "private, no-cache", "vary": "Accept, Authorization, Cookie"}
 """What is read may be kept by who asked, and must be asked for again."""
 
 Asking = Request[Any, Any, State]
+
+
+def served_by(request: Asking) -> Served:
+    """The hub that is served."""
+    found: Served = request.app.state.served
+    return found
 
 
 @dataclass(frozen=True)

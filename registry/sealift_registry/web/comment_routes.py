@@ -18,9 +18,9 @@ from sealift_registry.promotion.comments import comment
 from sealift_registry.shown import comments as shown
 from sealift_registry.views.comments import comments
 from sealift_registry.web import places, shapes, writing
-from sealift_registry.web.answering import Asking, Reads, answered
+from sealift_registry.web.answering import API, Asking, Reads, answered, served_by
 from sealift_registry.web.guarding import caller_of
-from sealift_registry.web.reading import API, Limit, served_by
+from sealift_registry.web.reading import Limit
 from sealift_registry.web.writing import Made, Writes
 
 OF_PROMOTION = f"{API}/promotions/{{promotion:str}}/comments"

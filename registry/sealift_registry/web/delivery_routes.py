@@ -24,10 +24,9 @@ from sealift_registry.receiving import receive_sent
 from sealift_registry.shown.told import Told
 from sealift_registry.storage.named_places import export_folder
 from sealift_registry.web import guarding, places, writing
-from sealift_registry.web.answering import Asking, Reads, answered, tagged
+from sealift_registry.web.answering import API, Asking, Reads, answered, served_by, tagged
 from sealift_registry.web.guarding import caller_of
 from sealift_registry.web.intake_routes import Priority, ask_for, asks_for_jobs
-from sealift_registry.web.reading import API, served_by
 from sealift_registry.web.signing_routes import DRAFT, SubmissionMade, told
 from sealift_registry.web.writing import Made, Writes
 from sealift_signing import drafts

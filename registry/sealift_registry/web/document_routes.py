@@ -16,9 +16,8 @@ from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promo
 from sealift_registry.shown import evidence, model
 from sealift_registry.views import documents, versions
 from sealift_registry.web import guarding, places, shapes
-from sealift_registry.web.answering import Asking, Reads, answered, tagged
+from sealift_registry.web.answering import API, Asking, Reads, answered, served_by, tagged
 from sealift_registry.web.reading import (
-    API,
     SITE,
     TEAM,
     Beyond,
@@ -27,7 +26,6 @@ from sealift_registry.web.reading import (
     Site,
     Team,
     listed,
-    served_by,
 )
 
 VERSION = f"{API}/versions/{{team:str}}/{{model:str}}/{{number:str}}"

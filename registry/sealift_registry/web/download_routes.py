@@ -6,7 +6,7 @@ whoever fetches it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from litestar import Request, route
 from litestar.datastructures import State
@@ -17,16 +17,13 @@ from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.discards import check_there
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.web import guarding
+from sealift_registry.web.answering import API, served_by
 from sealift_registry.web.sending import Conditions, SentBlob
 from sealift_signing.drawing import word
 from sealift_signing.errors import NotFoundError
 from sealift_signing.vocabulary import SHA256
 from sealift_sync.artifact import LARGEST_MANIFEST, MANIFEST, read_manifest
 
-if TYPE_CHECKING:
-    from sealift_registry.web.api import Served
-
-API = "/api/v1"
 FORM = f"{API}/versions/{{team:str}}/{{model:str}}/{{number:str}}/{{form:str}}"
 BLOB = "application/octet-stream"
 
@@ -59,7 +56,7 @@ def _declared(kind: str) -> dict[str, Any]:
 @route(f"{FORM}/manifest", **_declared(MANIFEST))
 def fetch_manifest(request: Request[Any, Any, State]) -> ASGIApp:
     """Fetch the OCI manifest of a form of a version."""
-    served, digest = _served(request), _digest(request)
+    served, digest = served_by(request), _digest(request)
     store = served.app.hub.home.blobs
     return SentBlob(store, digest, store.size(digest), _conditions(request), MANIFEST)
 
@@ -67,7 +64,7 @@ def fetch_manifest(request: Request[Any, Any, State]) -> ASGIApp:
 @route(f"{FORM}/blobs/{{sha256:str}}", **_declared(BLOB))
 def fetch_blob(request: Request[Any, Any, State]) -> ASGIApp:
     """Fetch a blob that the manifest of a form names, whole or in part (`Range`)."""
-    served, digest = _served(request), _digest(request)
+    served, digest = served_by(request), _digest(request)
     store, wanted = served.app.hub.home.blobs, request.path_params["sha256"]
     named = read_manifest(store.read(digest, LARGEST_MANIFEST), what=digest).blobs
     if not SHA256.matches(wanted) or wanted not in named:
@@ -80,18 +77,13 @@ def fetch_blob(request: Request[Any, Any, State]) -> ASGIApp:
     return SentBlob(store, wanted, named[wanted], _conditions(request))
 
 
-def _served(request: Request[Any, Any, State]) -> Served:
-    found: Served = request.app.state.served
-    return found
-
-
 def _digest(request: Request[Any, Any, State]) -> str:
     """The digest of the manifest of the form that the address names, as the log has it.
 
     Raises:
         NotFoundError: there is no such version, or no such form of it; or it was discarded.
     """
-    named, hub = request.path_params, _served(request).app.hub
+    named, hub = request.path_params, served_by(request).app.hub
     ref = VersionRef.parse(f"{named['team']}/{named['model']}/{named['number']}")
     with hub.reading() as connection:
         catalog = Catalog(connection)

@@ -31,9 +31,8 @@ from sealift_registry.kinds import (
 from sealift_registry.shown import job_asked
 from sealift_registry.shown.told import Told
 from sealift_registry.web import writing
-from sealift_registry.web.answering import Asking, Reads, answered
+from sealift_registry.web.answering import API, Asking, Reads, answered, served_by
 from sealift_registry.web.guarding import caller_of
-from sealift_registry.web.reading import API, served_by
 from sealift_registry.web.upload_routes import uploads_of
 from sealift_registry.web.writing import Made, Writes
 from sealift_signing import shape

@@ -23,7 +23,7 @@ from sealift_registry.changing_jobs import look
 from sealift_registry.shown.job import whole_job_data
 from sealift_registry.trust.hub import Hub
 from sealift_registry.web import guarding, places, refusals
-from sealift_registry.web.reading import API, served_by
+from sealift_registry.web.answering import API, served_by
 from sealift_signing.errors import SealiftError
 
 if TYPE_CHECKING:

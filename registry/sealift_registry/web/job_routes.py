@@ -19,9 +19,9 @@ from sealift_registry.shown.told import Told
 from sealift_registry.trust.hub import Hub
 from sealift_registry.views.jobs import JobFilter, State
 from sealift_registry.web import hub_shapes, places, writing
-from sealift_registry.web.answering import Asking, Reads, answered
+from sealift_registry.web.answering import API, Asking, Reads, answered, served_by
 from sealift_registry.web.guarding import caller_of, within_of
-from sealift_registry.web.reading import API, Beyond, Limit, served_by
+from sealift_registry.web.reading import Beyond, Limit
 from sealift_registry.web.writing import Made, Writes
 
 States = Annotated[

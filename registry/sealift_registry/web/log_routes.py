@@ -15,9 +15,8 @@ from sealift_registry.trust import signed_log
 from sealift_registry.trust.hub import newest_note
 from sealift_registry.views import log_entries
 from sealift_registry.web import hub_shapes, places
-from sealift_registry.web.answering import Asking, Reads, answered
+from sealift_registry.web.answering import API, Asking, Reads, answered, served_by
 from sealift_registry.web.guarding import within_of
-from sealift_registry.web.reading import API, served_by
 from sealift_signing.errors import UsageError, shown
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.entry import Term

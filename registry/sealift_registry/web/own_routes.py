@@ -32,20 +32,17 @@ from sealift_registry.web.access_shapes import (
 )
 from sealift_registry.web.acting import (
     UNCACHED,
-    Asking,
     beside_a_write,
     caller_of,
     hub_of,
     own,
-    served_by,
     spec,
 )
-from sealift_registry.web.answering import Reads, answered
+from sealift_registry.web.answering import API, Asking, Reads, answered, served_by
 from sealift_registry.web.writing import Made, Writes
 from sealift_signing import drafts
 from sealift_signing.words import words_of
 
-API = "/api/v1"
 DRAFT = "application/octet-stream"
 INVITED = "Whoever is invited is nobody yet: the invitation says for which account."
 

@@ -28,16 +28,14 @@ from sealift_registry.storage.within import Within
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views import people, promotions, sites, transfers, versions
 from sealift_registry.web import hub_shapes, places, shapes
-from sealift_registry.web.answering import Asking, Reads, answered
+from sealift_registry.web.answering import API, Asking, Reads, answered, served_by
 from sealift_registry.web.guarding import Part, caller_of, within_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from sealift_registry.trust.hub import Hub
-    from sealift_registry.web.api import Served
 
-API = "/api/v1"
 TEAM, SITE = frozenset[Part]({"team"}), frozenset[Part]({"site"})
 Limit = Annotated[
     int, QueryParameter(ge=1, le=page_sizes.LARGEST, description="So many rows at most.")
@@ -48,12 +46,6 @@ Team = Annotated[str | None, QueryParameter(description="Only of this team.")]
 Model = Annotated[str | None, QueryParameter(description="Only of this model, TEAM/MODEL.")]
 Stage = Annotated[str | None, QueryParameter(description="Only for this stage.")]
 Site = Annotated[str | None, QueryParameter(description="Only of this site.")]
-
-
-def served_by(request: Asking) -> Served:
-    """The hub that is served."""
-    found: Served = request.app.state.served
-    return found
 
 
 def listed(

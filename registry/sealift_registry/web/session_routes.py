@@ -14,13 +14,12 @@ from sealift_registry.access.sessions import Opened
 from sealift_registry.shown import own_account as shown
 from sealift_registry.web import access_shapes, cookies, door, guarding, same_site, writing
 from sealift_registry.web.access_shapes import SignedIn, SignIn
-from sealift_registry.web.acting import UNCACHED, Asking, caller_of, hub_of, own, served_by
-from sealift_registry.web.answering import Reads, answered
+from sealift_registry.web.acting import UNCACHED, caller_of, hub_of, own
+from sealift_registry.web.answering import API, Asking, Reads, answered, served_by
 
 if TYPE_CHECKING:
     from sealift_registry.web.api import Served
 
-API = "/api/v1"
 SESSION = f"{API}/session"
 NOBODY_YET = "Whoever signs in is nobody yet."
 

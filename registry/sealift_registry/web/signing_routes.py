@@ -22,14 +22,13 @@ from sealift_registry.trust.submitting import AcceptedSubmission, with_fingerpri
 from sealift_registry.wanting import Asked, draft
 from sealift_registry.web import guarding, writing
 from sealift_registry.web.about import about_act, about_role, about_signed
-from sealift_registry.web.answering import Asking
+from sealift_registry.web.answering import API, Asking, served_by
 from sealift_registry.web.writing import Made, Writes
 from sealift_signing import drafts
 from sealift_signing.acts.material import Ask, SetAsideVersion
 from sealift_signing.drafts import Draft, RoleVersion
 from sealift_signing.errors import SealiftError
 
-API = "/api/v1"
 DRAFT = "application/octet-stream"
 LARGEST_ASK = 16 << 20
 """Bytes of what a draft is asked by: versions to be set aside come with their documents."""
@@ -114,7 +113,7 @@ async def make_draft(request: Asking, data: JSONBody[ActAsked]) -> Response[byte
 
     Of a request for a stage what was measured is compared first, which can take minutes.
     """
-    hub = request.app.state.served.app.hub
+    hub = served_by(request).app.hub
     where = await sync_to_thread(about_act, hub, data.act, data.object)
     return await writing.once(request, lambda app: _drafted(app, data), where=where)
 
@@ -157,7 +156,7 @@ async def submit_signed(request: Asking) -> Response[bytes]:
     """
     writing.check_kind(request, DRAFT)
     body = await request.body()
-    hub = request.app.state.served.app.hub
+    hub = served_by(request).app.hub
     signed = drafts.read_any(body, what="what was handed in")
     if isinstance(signed, RoleVersion):
         where = about_role(signed.role)
