@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -13,6 +14,7 @@ from sealift_signing.errors import RefusedError
 from sealift_signing.transparency.merkle import (
     EMPTY_ROOT,
     ProofError,
+    Proven,
     consistency_proof,
     inclusion_proof,
     leaf_hash,
@@ -245,3 +247,83 @@ def test_a_log_that_grows_step_by_step_is_consistent_all_along() -> None:
     for old, new in pairwise([1, 2, 3, 7, 8, 9, 31, 32, 33, 63, 64, 65, 70]):
         proof = consistency_proof(leaves[:new], old)
         verify_consistency(old, new, proof, root(leaves[:old]), root(leaves[:new]))
+
+
+# ---------------------------------------------------------------------- many leaves of one tree
+
+
+def nodes_of(leaves: list[bytes]) -> Callable[[int, int], bytes]:
+    """Reads the nodes of a tree, as a store of them that is honest."""
+
+    def node(level: int, index: int) -> bytes:
+        if level == 0:
+            return leaves[index]
+        return node_hash(node(level - 1, 2 * index), node(level - 1, 2 * index + 1))
+
+    return node
+
+
+@given(st.integers(1, 70), st.lists(st.integers(0, 69), min_size=1, max_size=30))
+def test_leaf_after_leaf_is_shown_to_be_in_the_tree(size: int, asked: list[int]) -> None:
+    leaves = [leaf_hash(bytes([number])) for number in range(size)]
+    proven, honest = Proven(size, root(leaves)), nodes_of(leaves)
+    for index in (one % size for one in asked):
+        proven.check(honest, leaves[index], index)
+        other = leaf_hash(b"another")
+        with pytest.raises(ProofError):
+            proven.check(honest, other, index)
+        with pytest.raises(ProofError):
+            Proven(size, root(leaves)).check(honest, other, index)
+    for beyond in (-1, size):
+        with pytest.raises(ProofError):
+            proven.check(honest, leaves[0], beyond)
+
+
+@given(st.data())
+def test_by_nodes_that_lie_nothing_wrong_is_shown(data: st.DataObject) -> None:
+    """Whoever changes the stored nodes while a process goes on has no leaf taken that is none."""
+    size = data.draw(st.integers(1, 40))
+    leaves = [leaf_hash(bytes([number])) for number in range(size)]
+    proven, honest = Proven(size, root(leaves)), nodes_of(leaves)
+    lies = [leaf_hash(b"lie"), b"short", *leaves]
+
+    def lying(level: int, index: int) -> bytes:
+        true = honest(level, index)
+        return data.draw(st.sampled_from([true, true, *lies]))
+
+    for _ in range(12):
+        index = data.draw(st.integers(0, size - 1))
+        said = data.draw(st.sampled_from([leaves[index], *lies]))
+        try:
+            proven.check(data.draw(st.sampled_from([honest, lying])), said, index)
+        except ProofError:
+            continue
+        assert said == leaves[index]
+    for index, leaf in enumerate(leaves):
+        proven.check(honest, leaf, index)
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Proven, "MOST", 20)
+    leaves = [leaf_hash(bytes([number])) for number in range(64)]
+    proven = Proven(64, root(leaves))
+    for index, leaf in enumerate(leaves):
+        proven.check(nodes_of(leaves), leaf, index)
+        assert len(proven) <= 20
+
+
+def test_the_second_leaf_costs_what_the_first_has_not_shown() -> None:
+    leaves = [leaf_hash(bytes([number % 256])) for number in range(1024)]
+    proven, asked, honest = Proven(1024, root(leaves)), list[tuple[int, int]](), nodes_of(leaves)
+
+    def counted(level: int, index: int) -> bytes:
+        asked.append((level, index))
+        return honest(level, index)
+
+    proven.check(counted, leaves[500], 500)
+    assert len(asked) == 10
+    proven.check(counted, leaves[501], 501)
+    proven.check(counted, leaves[500], 500)
+    assert len(asked) == 10, "its neighbour was on the way"
+    proven.check(counted, leaves[502], 502)
+    assert len(asked) == 11

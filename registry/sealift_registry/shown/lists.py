@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sealift_registry.shown.told import Told, refusal_data, refusal_lines
+from sealift_registry.shown.told import Later, Told, refusal_data, refusal_lines
 from sealift_registry.storage.within import ALL, Within
 from sealift_signing.drawing import pasted, word
 from sealift_signing.lists import in_columns
@@ -95,13 +96,18 @@ def told(here: Here, connection: Connection, kind: str, asked: Asked) -> Told:
         "refused": refusal_data(refused),
         "beyond": found.after,
     }
+    return Told(data, Later(partial(_lines, found)), refused)
+
+
+def _lines(found: Listing) -> list[str]:
+    headings, refused = found.headings, found.refused
     lines = [found.empty]
     if found.rows or refused:
         lines = in_columns(*_shown(headings, [_told(headings, row) for row in found.rows]))
     lines += refusal_lines(refused)
     if found.after is not None:
         lines += ["", f"There is more: add --beyond {pasted([found.after])}"]
-    return Told(data, lines, refused)
+    return lines
 
 
 def check_there(here: Here, connection: Connection, kind: str, asked: Asked) -> None:

@@ -8,7 +8,7 @@ The functions over a plain list of leaf hashes are the same with a reader that c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 from sealift_signing.errors import RefusedError
@@ -57,11 +57,7 @@ def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> tuple[bytes, ..
 def inclusion_proof_from(node: NodeReader, index: int, size: int) -> tuple[bytes, ...]:
     """As `inclusion_proof`, for the first `size` leaves of a tree that `node` reads."""
     if not 0 <= index < size:
-        raise ProofError(
-            "proof-out-of-range",
-            f"A log of {size} entries has no entry {index}.",
-            next_step="Ask for what the log has, or for a newer copy of it.",
-        )
+        raise _beyond(index, size)
     path: list[bytes] = []
     start, end = 0, size
     while end - start > 1:
@@ -115,11 +111,7 @@ def verify_inclusion(
         ProofError: it is not, or the proof is not one.
     """
     if not 0 <= index < size:
-        raise ProofError(
-            "proof-out-of-range",
-            f"A log of {size} entries has no entry {index}.",
-            next_step="Ask for what the log has, or for a newer copy of it.",
-        )
+        raise _beyond(index, size)
     _check_hashes([leaf_hash, root, *proof])
     place, last, found = index, size - 1, leaf_hash
     for part in proof:
@@ -133,6 +125,72 @@ def verify_inclusion(
         place, last = place >> 1, last >> 1
     if last != 0 or found != root:
         raise _wrong(f"entry {index} is not in the log of {size} entries with this root")
+
+
+class Proven:
+    """What was shown to be in one tree: a leaf costs the nodes that none before it has shown.
+
+    Every node that a proof goes through is in the tree if the proof holds, as none but these hash
+    to its root. So a proof ends at the first node that is known, and not at the root each time.
+    Several threads may ask at once: a node is entered once it is shown, and never changes.
+    """
+
+    MOST = 200_000
+    """Nodes that are remembered; then it begins anew."""
+
+    def __init__(self, size: int, root: bytes) -> None:
+        self._size, self._root = size, root
+        self._known: dict[tuple[int, int], bytes] = {(0, size): root}
+
+    def __len__(self) -> int:
+        """How many nodes are remembered."""
+        return len(self._known)
+
+    def check(self, node: NodeReader, leaf_hash: bytes, index: int) -> None:
+        """Check that the leaf at `index` is in the tree, by nodes of which none is believed.
+
+        Raises:
+            ProofError: it is not, or the nodes are not those of the tree.
+        """
+        if not 0 <= index < self._size:
+            raise _beyond(index, self._size)
+        known = self._known
+        if (there := known.get((index, index + 1))) is not None:
+            if there != leaf_hash:
+                raise _wrong(f"entry {index} is not in the log of {self._size} entries")
+            return
+        beside = self._beside(index, known)
+        place, found = (index, index + 1), leaf_hash
+        shown = {place: found}
+        for other in beside:
+            sibling = known.get(other)
+            shown[other] = sibling = sibling if sibling is not None else _subtree(node, *other)
+            _check_hashes([found, sibling])
+            right = other[0] == place[1]
+            found = node_hash(found, sibling) if right else node_hash(sibling, found)
+            place = (place[0], other[1]) if right else (other[0], place[1])
+            shown[place] = found
+        if found != known[place]:
+            raise _wrong(f"entry {index} is not in the log of {self._size} entries")
+        if len(known) + len(shown) > self.MOST:
+            self._known = known = {(0, self._size): self._root}
+        known.update(shown)
+
+    def _beside(self, index: int, known: Mapping[tuple[int, int], bytes]) -> list[tuple[int, int]]:
+        """The siblings on the way up from a leaf to the first node above it that is known."""
+        start, end = 0, self._size
+        beside = list[tuple[int, int]]()
+        while end - start > 1:
+            if (start, end) in known:
+                beside.clear()
+            middle = start + _split(end - start)
+            if index < middle:
+                beside.append((middle, end))
+                end = middle
+            else:
+                beside.append((start, middle))
+                start = middle
+        return beside[::-1]
 
 
 def verify_consistency(
@@ -224,6 +282,14 @@ def _check_hashes(hashes: Sequence[bytes]) -> None:
     """Hashes of other lengths could be split differently between left and right (RFC 9162 §11)."""
     if any(len(found) != HASH_BYTES for found in hashes):
         raise _wrong("a hash in it is not 32 bytes long")
+
+
+def _beyond(index: int, size: int) -> ProofError:
+    return ProofError(
+        "proof-out-of-range",
+        f"A log of {size} entries has no entry {index}.",
+        next_step="Ask for what the log has, or for a newer copy of it.",
+    )
 
 
 def _wrong(why: str) -> ProofError:
