@@ -86,7 +86,12 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "It is about what a desk makes of a server's answers.": (
             *("g2_123_reading_at_desks", "g2_130_signing_at_desks"),
             "g2_276_evidence_keys",
-            *("g2_140_a_hostile_server", "g2_151_more_at_desks", "g2_217_at_ones_desk"),
+            *(
+                "g2_140_a_hostile_server",
+                "g2_310_a_servers_words",
+                "g2_151_more_at_desks",
+                "g2_217_at_ones_desk",
+            ),
             "g2_77_next_steps_at_desks",
         ),
         "It is about settings.toml, and one hub that goes by it.": (

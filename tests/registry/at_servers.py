@@ -67,6 +67,7 @@ class AtServer:
 
     Attributes:
         alters: what its owner does to answers.
+        says: what its owner puts in the place of lines for people, if anything.
         asked: all that was asked of it.
     """
 
@@ -74,6 +75,7 @@ class AtServer:
     address: ServerAddress
     asked: list[Asked] = field(default_factory=list)
     alters: Alters = honest
+    says: bytes | None = None
 
     def desk(self, name: str, *grants: Grant, trusts: bool = True, bound: bool = False) -> Desk:
         """Somebody at a desk of theirs, who is signed in there."""
@@ -185,8 +187,10 @@ def at_server(acme: Acme) -> Iterator[AtServer]:
                 body = json.dumps(at.alters(asked, json.loads(body))).encode()
             except Exception as bad:  # noqa: BLE001 - told where it is waited for, and not here
                 return problem("500 Test", code="test-failed", title=repr(bad)[:500])
+        if kind.startswith("text/plain") and at.says is not None:
+            body = at.says
         tag = {"etag": found.headers["etag"]} if "etag" in found.headers else {}
-        return answer(body.decode(), f"{found.status_code} Said", kind, **tag)
+        return answer(body, f"{found.status_code} Said", kind, **tag)
 
     with answering(answers) as server:
         at = AtServer(acme, server.address)

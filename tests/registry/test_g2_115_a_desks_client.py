@@ -212,7 +212,7 @@ def test_g2_117_one_that_asks_for_an_hour_is_told_to_the_person() -> None:
     said = {"code": "sign-in-throttled", "title": "Too many.", "next": "Wait an hour."}
     busy = answer(said, "429 Too Many Requests", "application/problem+json", retry_after="3600")
     bad, server = refused(lambda _: busy)
-    assert (bad.code, bad.next_step) == ("sign-in-throttled", "Wait an hour.")
+    assert (bad.code, bad.next_step) == ("sign-in-throttled", "The server says: Wait an hour.")
     assert len(server.asked) == 1
 
 
@@ -238,7 +238,11 @@ def test_g2_118_a_problem_is_our_error_with_the_servers_code(
     said = problem(status, code="such-a-code", title="It is so.", subject="it", next="Do that.")
     bad, _ = refused(lambda _: said)
     assert type(bad) is kind
-    assert (bad.code, bad.subject, bad.next_step) == ("such-a-code", "it", "Do that.")
+    assert (bad.code, bad.subject, bad.next_step) == (
+        "such-a-code",
+        "it",
+        "The server says: Do that.",
+    )
     assert bad.what == "The server says: It is so."
 
 

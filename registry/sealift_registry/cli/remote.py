@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sealift_registry.cli.refused_rows import WAITING
+from sealift_registry.client.answers import SAYS
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
 
 if TYPE_CHECKING:
@@ -83,9 +84,10 @@ def _check_refused(found: object) -> None:
         said = {k: v for k, v in one.items() if isinstance(v, str)} if isinstance(one, dict) else {}
         if said.get("code") in WAITING:
             continue
+        step = said.get("next")
         raise RefusedError(
             "server-left-out",
-            f"The server leaves out a row: {said.get('what', 'it does not say why')}",
+            f"{SAYS}A row is left out: {said.get('what', 'why is not said')}",
             subject=said.get("subject", ""),
-            next_step=said.get("next") or "Have whoever runs the hub look at it there.",
+            next_step=f"{SAYS}{step}" if step else "Have whoever runs the hub look at it there.",
         )

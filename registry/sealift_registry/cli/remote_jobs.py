@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from sealift_registry.cli import remote
 from sealift_registry.cli.terminal import Subjects
+from sealift_registry.client import faults
 from sealift_registry.client.address import address_of
+from sealift_registry.client.answers import theirs
 from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import (
     FailedError,
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 LOOK = 1.0
 """Seconds between two looks at a job that is watched."""
 ENDS = frozenset({"done", "failed", "cancelled", "set-aside"})
+GOES_ON = frozenset({"waits", "works", "waits-again"})
+KINDS = frozenset({"ingest", "convert", "export"})
+"""Kinds of jobs, whose results are called as what their commands answer."""
 COUNTED = frozenset({"ingest", "export"})
 _CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,9}")
 _BY_EXIT_CODE: Mapping[int, type[SealiftError]] = {
@@ -42,9 +47,9 @@ def watch(session: Session, name: str) -> None:
     said, result = _ended(session, name)
     as_json, kind = session.terminal.as_json, _text(said, "kind")
     lines = () if as_json else session.remote.lines(address_of("jobs", name))
-    session.terminal.answer(
-        kind if _CODE.fullmatch(kind) else "job", remote.without_schema(result), lines
-    )
+    # Whoever reads it goes by what it is called: what a server could call it is of a closed list.
+    called = kind if kind in KINDS else "job"
+    session.terminal.answer(called, remote.without_schema(result), lines)
 
 
 def result(session: Session, name: str) -> Mapping[str, Any]:
@@ -108,7 +113,9 @@ def _ended(session: Session, name: str) -> tuple[Mapping[str, Any], Mapping[str,
     path = address_of("jobs", name)
     with session.terminal.phases() as phases:
         watching = _Watching(session, phases, name)
-        while (said := session.remote.members(path)).get("state") not in ENDS:
+        while _text(said := session.remote.members(path), "state") not in ENDS:
+            if _text(said, "state") not in GOES_ON:
+                raise faults.odd(str(session.server), "without saying how the job stands")
             watching.tell(said)
             sleep(LOOK)
     made, problem = said.get("result"), said.get("problem")
@@ -117,7 +124,7 @@ def _ended(session: Session, name: str) -> tuple[Mapping[str, Any], Mapping[str,
     if isinstance(problem, dict) and _CODE.fullmatch(_text(problem, "code")):
         kind_of = _BY_EXIT_CODE.get(_number(problem, "exit_code"), RefusedError)
         what, subject, step = (_text(problem, one) for one in ("what", "subject", "next"))
-        raise kind_of(_text(problem, "code"), what, subject=subject, next_step=step)
+        raise theirs(kind_of, _text(problem, "code"), what, subject, step)
     state = word(_text(said, "state").replace("-", " "))
     raise RefusedError(
         "job-ended",

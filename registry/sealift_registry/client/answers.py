@@ -24,6 +24,9 @@ from sealift_signing.errors import (
 JSON, TEXT, PROBLEM = "application/json", "text/plain", "application/problem+json"
 _CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,9}")
 LONGEST_CODE = 60
+SAYS = "The server says: "
+OURS = ("Error:", "Next:", "Note:", "Warning:")
+"""How what this program itself tells people begins."""
 DEEPEST = 60
 """Levels of JSON."""
 SIGNED_OUT = "signed-out"
@@ -91,9 +94,10 @@ class Answer:
         if self.kind != TEXT:
             raise self.odd(f"{word(self.kind or 'nothing', 60)} where text was asked for")
         try:
-            return self.body.decode().removesuffix("\n").split("\n")
+            found = self.body.decode().removesuffix("\n").split("\n")
         except UnicodeDecodeError as bad:
             raise self.odd("what is not text") from bad
+        return list(map(of_theirs, found))
 
     def odd(self, what: str) -> MalformedError:
         """It is not what a hub's server answers."""
@@ -106,10 +110,26 @@ class Answer:
         )
         if len(code) > LONGEST_CODE or not _CODE.fullmatch(code) or not title:
             raise self.odd("a problem without a code")
-        if code == SIGNED_OUT:
-            step = f"Sign in again: sealift login ACCOUNT --server {pasted([self.server])}"
-        kind = kind_of(self.status)
-        return kind(code, f"The server says: {title}", subject=subject, next_step=step)
+        found = theirs(kind_of(self.status), code, title, subject, step)
+        if code == SIGNED_OUT:  # which we know better how to do
+            named = f"--server {pasted([self.server])}"
+            found.next_step = "Sign in again: sealift login ACCOUNT " + named
+        return found
+
+
+def theirs(
+    kind: type[SealiftError], code: str, what: str, subject: str = "", step: str = ""
+) -> SealiftError:
+    """An error in a server's words, each of which says so: none of them is taken for ours.
+
+    Somebody who reads what went wrong does what it says next, and so that is marked like the rest.
+    """
+    return kind(code, f"{SAYS}{what}", subject=subject, next_step=step and f"{SAYS}{step}")
+
+
+def of_theirs(line: str) -> str:
+    """A line that a server has for people: said to be its own, where it begins as ours do."""
+    return f"{SAYS}{line.lstrip()}" if line.lstrip().startswith(OURS) else line
 
 
 def kind_of(status: int) -> type[SealiftError]:

@@ -7,6 +7,7 @@ answers bear is compared with the clock here, for signatures bear it.
 
 from __future__ import annotations
 
+import re
 import secrets
 import ssl
 import time
@@ -21,9 +22,10 @@ from sealift_registry.client import faults
 from sealift_registry.client.address import ServerAddress
 from sealift_registry.client.answers import JSON, Answer
 from sealift_signing.approvals import LARGEST_LEAD
+from sealift_signing.errors import SealiftError
 
 if TYPE_CHECKING:
-    import urllib3
+    from sealift_registry.client.connections import Connections
 
 CONNECT, READ = 10.0, 60.0
 """Seconds until a connection stands, and for each piece of an answer."""
@@ -38,6 +40,8 @@ LONGEST_PAUSE = 10.0
 """Seconds that a server may ask to be given, before that is left to the person."""
 REDIRECTS = range(300, 400)
 LATER = frozenset({429, 503})
+TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,200}"')
+"""By which a state is named (RFC 9110, section 8.8.3): it is sent back in a header."""
 
 Query = list[tuple[str, str]]
 
@@ -98,7 +102,7 @@ class Asking:
         told: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.address = address
-        self._pool = _pool(address, tls)
+        self._connections = _connections(address, tls)
         self._secret = secret
         self._told = told
         self._has_told = False
@@ -135,7 +139,7 @@ class Asking:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._pool.clear()
+        self._connections.pool.clear()
 
     # ------------------------------------------------------------------ one after the other
 
@@ -169,8 +173,27 @@ class Asking:
             headers |= {"content-type": sent.kind, "idempotency-key": sent.once}
             headers |= {"if-match": sent.match} if sent.match else {}
             headers |= sent.headers
-        with faults.told(self.address):
-            response: Any = self._pool.request(
+        try:
+            with faults.told(self.address):
+                response, body = self._exchanged(method, path, headers, sent, until)
+        except (faults.CutError, SealiftError) as bad:
+            if time.monotonic() < until:
+                raise
+            raise faults.too_slow(self.address) from bad
+        self._compare_clocks(response.headers.get("date"))
+        media_type = (response.headers.get("content-type") or "").partition(";")[0].strip().lower()
+        tag = response.headers.get("etag") or ""
+        if tag and not TAG.fullmatch(tag):
+            raise faults.odd(str(self.address), "a tag that is none")
+        answer = Answer(response.status, media_type, body, str(self.address), tag)
+        return answer, _pause(response.status, response.headers)
+
+    def _exchanged(
+        self, method: str, path: str, headers: Mapping[str, str], sent: Sent | None, until: float
+    ) -> tuple[Any, bytes]:
+        """An answer and its body; of urllib3's errors, and of ours."""
+        with self._connections.ends_within(until - time.monotonic()):
+            response: Any = self._connections.pool.request(
                 method,
                 f"{self.address}{path}",
                 body=None if sent is None else sent.body,
@@ -186,11 +209,7 @@ class Asking:
                 response.close()
                 raise
             response.release_conn()
-        self._compare_clocks(response.headers.get("date"))
-        media_type = (response.headers.get("content-type") or "").partition(";")[0].strip().lower()
-        tag = response.headers.get("etag") or ""
-        answer = Answer(response.status, media_type, body, str(self.address), tag)
-        return answer, _pause(response.status, response.headers)
+            return response, body
 
     def _check_head(self, response: Any) -> None:  # noqa: ANN401 - urllib3's own
         if response.status in REDIRECTS:
@@ -217,21 +236,22 @@ class Asking:
             return
         try:
             theirs = parsedate_to_datetime(date)
-        except ValueError:
+            theirs = (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, TypeError, OverflowError):  # what is no date, or of no year that is one
             return
-        theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
-        apart = abs(theirs - datetime.now(UTC))
-        if apart > LARGEST_LEAD:
+        if abs(theirs - datetime.now(UTC)) > LARGEST_LEAD:
             self._has_told = True
             self._told(faults.clocks(theirs, datetime.now(UTC)))
 
 
-def _pool(address: ServerAddress, tls: Tls) -> urllib3.PoolManager:
+def _connections(address: ServerAddress, tls: Tls) -> Connections:
     try:
         import urllib3
+
+        from sealift_registry.client.connections import Connections
     except ImportError as bad:
         raise faults.not_installed() from bad
-    return urllib3.PoolManager(
+    return Connections(
         num_pools=1,
         timeout=urllib3.Timeout(connect=CONNECT, read=READ),
         ssl_context=tls.context() if address.is_encrypted else None,

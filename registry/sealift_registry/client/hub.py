@@ -22,10 +22,12 @@ from sealift_registry.client.answers import (
     Answer,
     Object,
     bytes_of,
+    of_theirs,
     text_of,
     texts_of,
 )
 from sealift_registry.client.asking import Asking, Query, Tls
+from sealift_registry.client.sessions import SECRET
 from sealift_signing import drafts
 from sealift_signing.acts.material import Ask, SetAsideVersion
 from sealift_signing.drafts import Draft
@@ -120,8 +122,11 @@ class RemoteHub:
         said["note"] = f"desk {platform.node()}"[:LONGEST_NOTE]
         answer = self._asking.write("POST", f"{API}/session", _json(said))
         found = answer.json()
+        shown = text_of(found, "session", answer)
+        if not SECRET.fullmatch(shown):  # it is sent in a header each time
+            raise answer.odd("a session that cannot be shown")
         return Opened(
-            text_of(found, "session", answer),
+            shown,
             text_of(found, "account", answer),
             text_of(found, "name", answer),
             text_of(found, "ends", answer),
@@ -362,7 +367,7 @@ def _submitted(said: Object, answer: Answer) -> Submitted:
     new, data = said.get("new"), said.get("data")
     if not isinstance(new, bool) or not isinstance(data, dict):
         raise answer.odd("something else than what became of what was submitted")
-    lines = texts_of(said, "lines", answer)
+    lines = tuple(map(of_theirs, texts_of(said, "lines", answer)))
     return Submitted(new, data, lines, texts_of(said, "left_out", answer))
 
 

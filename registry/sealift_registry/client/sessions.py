@@ -9,6 +9,7 @@ A session opens what its person may look at and submit; it signs nothing, for th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -24,6 +25,8 @@ from sealift_signing.errors import FailedError, MalformedError, RefusedError
 
 SERVERS = "servers"
 FORMAT = 1
+SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{1,500}")
+"""What is shown as a Bearer's (RFC 6750, section 2.1): it goes into a header of each request."""
 LONGEST_DEVICE = 200
 """Characters of what a server tells to be known by; a longer one is not kept."""
 
@@ -177,7 +180,8 @@ def _read(path: Path, data: bytes) -> OpenSession:
         found = OpenSession(**said)
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as bad:
         raise _damaged(path) from bad
-    if not all(isinstance(one, str) for one in said.values()):
+    texts = all(isinstance(one, str) for one in said.values())
+    if not texts or not SECRET.fullmatch(found.secret):
         raise _damaged(path)
     return found
 
