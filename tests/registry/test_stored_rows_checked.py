@@ -132,6 +132,9 @@ def foreign(acme: Acme, column: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a col
 
 
 PYTHON = {Text: str, Number: int, BytesType: bytes}
+SOME = 3
+"""Of what may lie in a column, so many are tried each time: other ones in each."""
+UNSIGNED = {"listing": {"made"}}
 MINE = ("approval", "evidence", "listing", "objection", "promotion", "statement")
 
 
@@ -140,8 +143,14 @@ def test_f2_083_of_no_row_that_was_changed_is_it_said_that_all_is_whole(
     ready: Acme, name: str
 ) -> None:
     ready.objects(1, APPROVERS[0]) if name == "objection" else None
-    unsigned = {"made"} if name == "listing" else set()
-    changed_in_every_column(ready, metadata.tables[name], unsigned)
+    changed_in_every_column(ready, metadata.tables[name], UNSIGNED.get(name, set()), SOME)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", MINE)
+def test_f2_083_nor_of_one_that_was_changed_to_whatever(ready: Acme, name: str) -> None:
+    ready.objects(1, APPROVERS[0]) if name == "objection" else None
+    changed_in_every_column(ready, metadata.tables[name], UNSIGNED.get(name, set()))
 
 
 @pytest.mark.long
@@ -151,8 +160,17 @@ def test_f2_083_no_row_whatever_makes_fsck_raise(heard: Acme, name: str) -> None
     changed_in_every_column(heard, table, {column.name for column in table.columns})
 
 
-def changed_in_every_column(acme: Acme, table: Table, silent: set[str]) -> None:
-    """Each column of a row with each thing that may lie there, in turn; the others as they were."""
+def changed_in_every_column(
+    acme: Acme, table: Table, silent: set[str], most: int | None = None
+) -> None:
+    """Each column of a row with each thing that may lie there, in turn; the others as they were.
+
+    Args:
+        acme: a hub with a row of it.
+        table: the table.
+        silent: columns of which nothing need be said.
+        most: so many things a column; all of them if None.
+    """
     no_triggers(acme)
     missed = []
     key = [column.name for column in table.primary_key]
@@ -161,10 +179,11 @@ def changed_in_every_column(acme: Acme, table: Table, silent: set[str]) -> None:
         rows = connection.execute(text(f"SELECT * FROM {table.name} LIMIT 1"))  # noqa: S608
         row = dict(rows.mappings().first() or {})
     assert row or silent
-    for column in table.columns if row else ():
+    for place, column in enumerate(table.columns if row else ()):
         change = f"UPDATE OR IGNORE {table.name} SET {column.name} = :new WHERE {where}"  # noqa: S608
         values = {name: row[name] for name in key}
-        for wrong in foreign(acme, column):
+        every = foreign(acme, column)
+        for wrong in (every[place % 3 :: 3] if most else every)[:most]:
             if shared() and not isinstance(wrong, PYTHON[type(column.type)]):
                 continue  # a server makes it what the column holds, or refuses it
             try:
