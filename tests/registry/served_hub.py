@@ -61,7 +61,12 @@ class Doorkeeper:
     def tell_refused(self, caller: Caller, action: str, where: Where) -> None:
         """What the log would be told."""
 
-    def tell_request_refused(self, caller: Caller, asked: str, bad: SealiftError, run: str) -> None:
+    def tell_request_refused(
+        self, caller: Caller, asked: str, kind: str, bad: SealiftError, run: str
+    ) -> None:
+        """Likewise."""
+
+    def tell_more_refused(self, *, rest: bool = False) -> None:
         """Likewise."""
 
     def guard(self, caller: Caller, action: str, where: Where) -> Callable[[Connection], None]:

@@ -59,6 +59,7 @@ OF_NOTHING_SIGNED = {
     "conversion.refused",
     "access.failed",
     "access.refused",
+    "access.refused-more",
     "account.opened",
     "account.password-changed",
     "right.revoked",

@@ -65,6 +65,54 @@ def test_g2_271_nobody_fills_the_log(
     assert len(told(acme)) == 6
 
 
+def more(acme: Acme) -> list[dict[str, int]]:
+    """How many refusals the log says there were besides, by their kinds."""
+    return [one.data["counts"] for one in entries(acme) if one.type == told_refusals.MORE]
+
+
+def test_g2_302_nobody_hides_behind_refusals_of_what_does_no_harm(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(told_refusals, "MOST_A_DAY", 4)
+    with an_operator(acme) as omar:
+        for number in range(12):
+            sends(omar, "DELETE", f"/x{number}")
+        assert len(told(acme)) == 4
+        assert more(acme) == [{"another address": 1}], "that the bound was met, at once"
+        for path in ("/accounts/anna/grants", "/accounts/anna/disable", "/teams/vision/versions"):
+            sends(omar, "DELETE", path)
+        sends(omar, "DELETE", ONE)
+        assert told(acme)[4:] == [
+            *(f"DELETE /api/v1/accounts/anna/{one}" for one in ("grants", "disable")),
+            "DELETE /api/v1/teams/vision/versions",
+            f"DELETE /api/v1{ONE}",
+        ]
+        goes_by(acme, minutes=50)
+        sends(omar, "DELETE", "/y")
+        assert len(more(acme)) == 1, "one an hour"
+        goes_by(acme, minutes=15)
+        sends(omar, "DELETE", "/z")
+        assert more(acme)[1:] == [{"another address": 9}]
+        sends(omar, "DELETE", "/zz")
+        sends(omar, "DELETE", ONE)
+        sends(omar, "DELETE", ONE)
+    assert more(acme)[2:] == [{"another address": 1, "DELETE versions": 1}], "as the server ended"
+
+
+def test_g2_302_what_the_log_does_not_take_is_told_later(acme: Acme, omar: Desk) -> None:
+    for _ in range(5):
+        sends(omar, "DELETE", ONE)
+    goes_by(acme, minutes=61)
+    omar.secret = signed_in(acme, "omar").secret
+    acme.refuses("log_entry", "no room")
+    sends(omar, "DELETE", ONE)
+    acme.takes_again("log_entry")
+    assert more(acme) == []
+    sends(omar, "DELETE", ONE)
+    sends(omar, "DELETE", ONE)
+    assert more(acme) == [{"DELETE versions": 5}]
+
+
 def test_g2_271_who_asks_too_much_is_refused_and_not_told(acme: Acme) -> None:
     with at_server(acme) as server:
         shows = server.desk(person(acme, "omar"))

@@ -90,13 +90,19 @@ class Gatekeeper:
         """
         self._refusals.tell(caller, action, where)
 
-    def tell_request_refused(self, caller: Caller, asked: str, bad: SealiftError, run: str) -> None:
+    def tell_request_refused(
+        self, caller: Caller, asked: str, kind: str, bad: SealiftError, run: str
+    ) -> None:
         """Log that a change that somebody asked for was refused, by whatever refuses changes.
 
         Raises:
             FailedError: the log could not be written.
         """
-        self._refusals.tell_request(caller, asked, bad, run)
+        self._refusals.tell_request(caller, asked, kind, bad, run)
+
+    def tell_more_refused(self, *, rest: bool = False) -> None:
+        """Log how many refusals are no entries, where that is due; or the `rest`."""
+        self._refusals.tell_more(rest=rest)
 
     def guard(
         self, caller: Caller, action: str, where: Where = HUB

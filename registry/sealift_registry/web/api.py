@@ -188,13 +188,19 @@ async def _telling(api: Litestar) -> AsyncIterator[None]:
     async def tell() -> None:
         while True:
             await asyncio.sleep(TOLD_EVERY)
-            await sync_to_thread(api.state.served.failures.tell)
+            await sync_to_thread(tell_now)
+
+    def tell_now(*, rest: bool = False) -> None:
+        served: Served = api.state.served
+        served.failures.tell()
+        served.gatekeeper.tell_more_refused(rest=rest)
 
     task = asyncio.create_task(tell())
     try:
         yield
     finally:
         task.cancel()
+        tell_now(rest=True)
 
 
 # ---------------------------------------------------------------------- errors

@@ -73,6 +73,7 @@ class Gatekeeper(Protocol):
         self,
         caller: Any,  # noqa: ANN401 - its own
         asked: str,
+        kind: str,
         bad: SealiftError,
         run: str,
         /,
@@ -82,6 +83,10 @@ class Gatekeeper(Protocol):
         Raises:
             SealiftError: the log could not be written.
         """
+        ...
+
+    def tell_more_refused(self, *, rest: bool = False) -> None:
+        """Log how many refusals are no entries, where that is due; or the `rest`."""
         ...
 
     def guard(
@@ -113,7 +118,12 @@ class Nobody:
     def tell_refused(self, caller: Caller, action: str, where: Where) -> None:
         """Nobody is signed in."""
 
-    def tell_request_refused(self, caller: Caller, asked: str, bad: SealiftError, run: str) -> None:
+    def tell_request_refused(
+        self, caller: Caller, asked: str, kind: str, bad: SealiftError, run: str
+    ) -> None:
+        """Nobody is signed in."""
+
+    def tell_more_refused(self, *, rest: bool = False) -> None:
         """Nobody is signed in."""
 
     def guard(

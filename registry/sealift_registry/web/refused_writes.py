@@ -10,14 +10,16 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from litestar import Litestar
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import Message, Receive, Scope, Send
 
 from sealift_registry.access.binding import TwoAccountsError
 from sealift_registry.access.refusals import ForbiddenError, SignedOutError, ThrottledError
 from sealift_registry.web import guarding, request_ids, same_site
+from sealift_registry.web.answering import API
 from sealift_registry.web.refusals import TooManyError
 from sealift_signing.errors import SealiftError
 
@@ -31,6 +33,9 @@ UNTOLD = (
     *(SignedOutError, ThrottledError, TooManyError),
 )
 """Of what the log is not told here."""
+METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_SORT = 3
+"""Which part of an address says of what sort it is: `/api/v1/versions/…`."""
 FIRST, BEYOND = 400, 500
 """Statuses of what whoever asks is refused."""
 
@@ -43,9 +48,11 @@ def keep(scope: Scope, bad: SealiftError) -> None:
 class RefusedWrites:
     """An application around another; of what that refuses to change it tells the log."""
 
-    def __init__(self, inner: ASGIApp, served: Served) -> None:
+    def __init__(self, inner: Litestar, served: Served) -> None:
         self._inner = inner
         self._served = served
+        paths = [route.path_format.split("/") for route in inner.routes]
+        self._sorts = {one[_SORT] for one in paths if len(one) > _SORT}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -71,7 +78,14 @@ class RefusedWrites:
             if caller is None:  # it has no route, and so no guard
                 caller = guarding.known_beyond(self._served, ASGIConnection(scope))
             asked, run = f"{scope['method']} {scope['path']}", request_ids.current()
-            self._served.gatekeeper.tell_request_refused(caller, asked, bad, run)
+            kind = self._kind(scope["method"], scope["path"])
+            self._served.gatekeeper.tell_request_refused(caller, asked, kind, bad, run)
+
+    def _kind(self, method: str, path: str) -> str:
+        """What it is counted with: the method, and the sort of thing that the address is of."""
+        parts = path.split("/")
+        is_ours = path.startswith(f"{API}/") and len(parts) > _SORT and parts[_SORT] in self._sorts
+        return f"{method} {parts[_SORT]}" if is_ours and method in METHODS else "another address"
 
 
 def _is_told(bad: SealiftError, status: int) -> bool:
