@@ -71,7 +71,10 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "SQLite keeps in a column whatever is put there; a server refuses it.": ("stored_types",),
         "It is about a folder that can only be read.": ("read_only_hub",),
-        "It is about files on the disk of a server, before they are taken in.": ("g2_170_uploads",),
+        "It is about files on the disk of a server, before they are taken in.": (
+            "g2_170_uploads",
+            "g2_300_many_uploads",
+        ),
         "It is about the process that serves a hub in its home.": (
             "g2_150_the_page_of_desks",
             "g2_56_server_process",

@@ -250,3 +250,14 @@ def sentence(text: str) -> str:
 def visible(text: str, instead: Callable[[str], str] = lambda _: " ") -> str:
     """`text` with a space, or what `instead` says, for all that could rewrite a terminal."""
     return re.sub(f"[{_UNSEEN}\ud800-\udfff]", lambda found: instead(found[0]), text)
+
+
+def unfit_for_media(name: str) -> str:
+    """What keeps a file of that `name` off a medium, in words; empty where nothing does."""
+    odd = next((one for one in name if not re.fullmatch(r"[A-Za-z0-9._/-]", one)), "")
+    if odd:
+        shown = "a space" if odd == " " else visible(odd, lambda one: f"U+{ord(one):04X}")
+        return (
+            f"{shown} is none of the letters a to z and A to Z, the digits, and . _ - that may be"
+        )
+    return "" if MEDIUM_PATH.matches(name) else f"it is not {MEDIUM_PATH.words}"

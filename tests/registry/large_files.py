@@ -119,7 +119,7 @@ class Somebody:
         """
         while True:
             begin = self.far(place)
-            with closing(self._begun(place, begin, file.stat().st_size - begin)) as there:
+            with closing(self.begins(place, begin, file.stat().st_size - begin)) as there:
                 refused = suppress(BrokenPipeError, ConnectionResetError)
                 with file.open("rb") as source, refused:  # before all of it had come
                     there.sendfile(source, begin, count)
@@ -131,7 +131,8 @@ class Somebody:
             if said.get("code") not in {"upload-under-way", "upload-offset"}:
                 return answer.status, said
 
-    def _begun(self, place: str, offset: int, length: int) -> socket.socket:
+    def begins(self, place: str, offset: int, length: int) -> socket.socket:
+        """A connection on which so many bytes of a piece are to follow."""
         parts = urlsplit(self.url)
         said = {
             **self._signed_in,

@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 from litestar import Request
-from litestar.exceptions import ClientException
+from litestar.exceptions import InternalServerException
 from litestar.testing import TestClient
 
 from sealift_registry.intake import uploads
@@ -49,7 +49,7 @@ class Sender:
 
     def folders(self) -> list[str]:
         there = self.acme.root / "uploads"
-        return sorted(one.name for one in there.iterdir()) if there.is_dir() else []
+        return sorted(one.name for one in there.glob("A-*/*") if one.name != "lock")
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_g2_170_a_file_is_sent_in_pieces_and_is_whole_when_its_digest_is_right(
     told = answer.json()
     assert (told["offset"], told["complete"], told["team"]) == (len(DATA), True, TEAM)
     (name,) = sender.folders()
-    kept = sender.acme.root / "uploads" / name / "data" / "model.onnx"
+    kept = sender.acme.root / "uploads" / "A-anna" / name / "data" / "model.onnx"
     assert kept.read_bytes() == DATA
     assert kept.stat().st_mode & 0o077 == 0
 
@@ -115,7 +115,7 @@ def test_g2_171_what_came_before_a_cut_is_kept(sender: Sender) -> None:
     async def cut(_request: object) -> AsyncIterator[bytes]:
         for start in range(0, 1_100_000, 100_000):
             yield DATA[start : start + 100_000]
-        raise ClientException("client disconnected prematurely")
+        raise InternalServerException("client disconnected prematurely")
 
     with mock.patch.object(Request, "stream", cut):
         sender.add(place, DATA, 0)
@@ -156,6 +156,8 @@ def test_g2_172_of_one_that_was_killed_before_it_compared_nothing_is_whole(
         ({"kind": "pickle"}, 400, "upload-kind"),
         ({"name": "model.pkl"}, 400, "upload-name"),
         ({"name": "../model.onnx"}, 409, "source-file-name"),
+        ({"name": "x" * 251 + ".onnx"}, 400, "upload-name"),
+        ({"name": "x" * 5000 + ".onnx"}, 400, "bad-shape"),
         ({"name": "a/model.onnx"}, 400, "upload-name"),
         ({"name": ".onnx"}, 409, "source-file-name"),
         ({"name": "model\u202e.onnx"}, 400, "bad-shape"),
@@ -239,7 +241,7 @@ def test_g2_175_a_piece_says_what_it_is_and_where_it_begins(
 def test_g2_175_two_at_once_never_mix(sender: Sender) -> None:
     place = sender.begin().headers["location"]
     home = sender.acme.app.hub.home
-    there = Uploads(home.root / "uploads", 1 << 40)
+    there = Uploads(home.root / "uploads", 1 << 40, 20)
     one = there.get(place.rpartition("/")[2], "A-anna")
     with there.adding(one, 0) as adding:
         answer = sender.add(place, DATA, 0)
@@ -252,7 +254,7 @@ def test_g2_175_two_at_once_never_mix(sender: Sender) -> None:
 def test_g2_176_what_nothing_is_added_to_is_swept(sender: Sender) -> None:
     place = sender.begin().headers["location"]
     home, now = sender.acme.app.hub.home, sender.acme.app.hub.now()
-    there = Uploads(home.root / "uploads", 1 << 40)
+    there = Uploads(home.root / "uploads", 1 << 40, 20)
     assert there.sweep(now + KEPT - timedelta(minutes=5)) == 0
     one = there.get(place.rpartition("/")[2], "A-anna")
     with there.adding(one, 0):
@@ -263,7 +265,7 @@ def test_g2_176_what_nothing_is_added_to_is_swept(sender: Sender) -> None:
 
 def test_g2_176_a_link_that_somebody_put_there_is_not_written_through(sender: Sender) -> None:
     place = sender.begin().headers["location"]
-    folder = sender.acme.root / "uploads" / place.rpartition("/")[2]
+    folder = sender.acme.root / "uploads" / "A-anna" / place.rpartition("/")[2]
     victim = sender.acme.root / "victim"
     victim.write_bytes(b"")
     (folder / "data" / "model.onnx").symlink_to(victim)

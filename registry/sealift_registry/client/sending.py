@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from hashlib import file_digest
 from io import BufferedReader
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealift_signing.drawing import word
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
+from sealift_signing.vocabulary import unfit_for_media
 
 if TYPE_CHECKING:
     from sealift_registry.client.asking import Asking
@@ -20,6 +22,12 @@ PIECE = 8 << 20
 KIND = "application/partial-upload"
 MOVED = "upload-offset"
 """The code of a piece that begins elsewhere than the last one ended."""
+UNDER_WAY = "upload-under-way"
+"""The code of a piece that comes while another is added, or while all of it is being compared."""
+AGAIN = 2.0
+"""Seconds until it is asked again how far a file is that the server works at."""
+PATIENCE = 3600.0
+"""Seconds that the server may take to compare a file."""
 MOST_TRIES = 3
 """Pieces one after the other of which nothing is kept."""
 
@@ -29,7 +37,7 @@ def send(asking: Asking, place: str, kind: str, path: Path) -> str:
 
     Raises:
         NotFoundError: there is no such file here.
-        UsageError: it is a folder.
+        UsageError: it is a folder, or has a name that no server takes.
         SealiftError: the server's.
     """
     if path.is_dir():
@@ -38,6 +46,14 @@ def send(asking: Asking, place: str, kind: str, path: Path) -> str:
             f"{word(str(path))} is a folder, and one file is sent.",
             subject=str(path),
             next_step="Save the model as one file; or ingest the folder on the hub's machine.",
+        )
+    why = unfit_for_media(path.name)
+    if why and path.exists():
+        raise UsageError(
+            "upload-name",
+            f"{word(str(path))} cannot be sent, by its name: {why}.",
+            subject=str(path),
+            next_step="Give the file another name, and send that.",
         )
     try:
         with path.open("rb") as file:
@@ -83,9 +99,25 @@ def _piece(asking: Asking, place: str, offset: int, piece: bytes) -> Mapping[str
             "PATCH", place, piece, kind=KIND, headers={"upload-offset": str(offset)}
         ).json()
     except RefusedError as bad:
+        if bad.code == UNDER_WAY:
+            return _waited(asking, place)
         if bad.code != MOVED:
             raise
         return asking.read(place).json()
+
+
+def _waited(asking: Asking, place: str) -> Mapping[str, Any]:
+    """How far it is, once the server compared what came before an answer of it was cut off.
+
+    Of one that goes on elsewhere it is seen that more of it comes, and left to that.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        there = asking.read(place).json()
+        is_all = there.get("offset") == there.get("size")
+        if there.get("complete") is True or not is_all or time.monotonic() > until:
+            return there
+        time.sleep(AGAIN)
 
 
 def _offset(said: Mapping[str, Any], size: int) -> int | None:

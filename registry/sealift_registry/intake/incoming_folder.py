@@ -18,7 +18,7 @@ from pathlib import Path
 from sealift_registry.intake.source import SourceFile
 from sealift_registry.workers.channel import Progress
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
-from sealift_signing.vocabulary import MEDIUM_PATH
+from sealift_signing.vocabulary import unfit_for_media
 
 CHUNK = 1024**2
 
@@ -168,10 +168,11 @@ def check_name(path: str, caps: Caps = CAPS) -> None:
     Raises:
         RefusedError: it is spelled otherwise, or too deep.
     """
-    if not MEDIUM_PATH.matches(path):
+    why = unfit_for_media(path)
+    if why:
         raise RefusedError(
             "source-file-name",
-            f"The file {path!r} cannot be taken in: its path is not {MEDIUM_PATH.words}.",
+            f"The file {path!r} cannot be taken in, by its name: {why}.",
             subject=path,
             next_step="Rename it at the source, and ingest again.",
         )

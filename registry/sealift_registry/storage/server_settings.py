@@ -28,6 +28,7 @@ class ServerSettings:
             Empty: clients need none.
         trusted_proxies: addresses of proxies whose word counts about who asks; with commas between.
         upload_gib: how much one account may have on its way at once, in GiB.
+        uploads_at_once: how many files one account may have on their way at once.
         requests_a_minute: how many requests an account may make, and an address of nobody who is
             known; 0: as many as they like.
     """
@@ -40,6 +41,7 @@ class ServerSettings:
     client_ca: str = ""
     trusted_proxies: str = ""
     upload_gib: int = 20
+    uploads_at_once: int = 20
     requests_a_minute: int = 6000
 
     @property
@@ -94,6 +96,13 @@ def check_server(server: ServerSettings, path: Path) -> None:
             f"server.requests_a_minute in {path} must not be below 0.",
             subject="server.requests_a_minute",
             next_step="Name how many requests an account may make in a minute; 0: no bound.",
+        )
+    if server.uploads_at_once < 1:
+        raise UsageError(
+            "bad-setting",
+            f"server.uploads_at_once in {path} must be 1 or more.",
+            subject="server.uploads_at_once",
+            next_step="Name how many files an account may have on their way at once.",
         )
     for one in server.proxies:
         _check_proxy(one, path)

@@ -16,11 +16,11 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post, route
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
-from litestar.exceptions import ClientException
+from litestar.exceptions import ClientException, InternalServerException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
-from sealift_registry.intake import uploads
+from sealift_registry.intake import declared_files, uploads
 from sealift_registry.intake.uploads import GIB, Adding, TooLongError, Upload, Uploads
 from sealift_registry.jobs import records
 from sealift_registry.jobs.job import parse_job
@@ -38,6 +38,8 @@ PIECE = "application/partial-upload"
 GATHERED = 1 << 20
 """Bytes that are written at once."""
 DIGITS = 16
+GONE = (ClientException, InternalServerException)
+"""What Litestar raises where whoever sends goes away (`Request.stream`), by its release."""
 
 Asking = Request[Any, Any, State]
 
@@ -109,9 +111,13 @@ def _begin(request: Asking, data: Declaration) -> Response[UploadState]:
     account, team = guarding.caller_of(request).account, request.path_params["team"]
     hub = _served(request).app.hub
     now = hub.log.dated()  # by a wrong clock all others would be old, and go
-    uploads_of(hub).sweep(now, lambda job: _is_over(hub, job))
-    said = uploads.declared(account, team, data.kind, data.name, data.size, data.sha256, now)
-    found = _uploads(request).begin(said)
+
+    def is_over(job: str) -> bool:
+        return _is_over(hub, job)
+
+    uploads_of(hub).sweep_at_times(now, is_over)
+    said = declared_files.declared(account, team, data.kind, data.name, data.size, data.sha256, now)
+    found = _uploads(request).begin(said, is_over)
     headers = {**_headers(found), "location": f"{API}/teams/{team}/uploads/{found.id}"}
     return Response(_state(found), status_code=201, headers=headers)
 
@@ -180,7 +186,7 @@ async def _added(request: Asking, there: Uploads, found: Upload, offset: int) ->
     error: BaseException | None = None
     try:
         room = bytearray()
-        with suppress(ClientException):  # it went away: what came is kept
+        with suppress(*GONE):  # it went away: what came is kept
             async for piece in request.stream():
                 room += piece
                 if len(room) >= GATHERED:
@@ -219,7 +225,8 @@ def _uploads(request: Asking) -> Uploads:
 
 def uploads_of(hub: Hub) -> Uploads:
     """The uploads of the hub's host."""
-    return Uploads(hub.home.root / "uploads", hub.home.settings.server.upload_gib * GIB)
+    server = hub.home.settings.server
+    return Uploads(hub.home.root / "uploads", server.upload_gib * GIB, server.uploads_at_once)
 
 
 def _is_over(hub: Hub, job: str) -> bool:
