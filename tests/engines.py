@@ -86,6 +86,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "It asks a server of a test's own, and no hub.": ("g2_115_a_desks_client",),
         "It kills servers, each of which has a store of its own.": ("g2_204_server_under_load",),
+        "It is about what is refused before any row is read.": ("g2_321_odd_input",),
         "It is about what a desk makes of a server's answers.": (
             *("g2_123_reading_at_desks", "g2_130_signing_at_desks"),
             "g2_276_evidence_keys",

@@ -224,6 +224,8 @@ def _answer(
 
 
 def _in_words(request: Request[object, object, State], error: Exception) -> SealiftError:
+    if isinstance(error, RecursionError) and guarding.is_json(request):
+        return refusals.bad_request("what it holds is nested too deeply")
     if not isinstance(error, HTTPException):
         return problems.told(error)
     path = request.url.path

@@ -111,11 +111,17 @@ def check_kind(connection: Connection, handler: BaseRouteHandler) -> None:
     Raises:
         UsageError: it says something else.
     """
-    if "data" not in handler.parsed_fn_signature.parameters:
-        return
-    kind = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != JSON:
-        raise refusals.wrong_media_type(kind, JSON)
+    if "data" in handler.parsed_fn_signature.parameters and not is_json(connection):
+        raise refusals.wrong_media_type(_kind(connection), JSON)
+
+
+def is_json(connection: Connection) -> bool:
+    """Whether a body is sent that says that it is JSON."""
+    return _kind(connection) == JSON
+
+
+def _kind(connection: Connection) -> str:
+    return connection.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def check_known(connection: Connection, handler: BaseRouteHandler) -> None:
