@@ -44,6 +44,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         *("g2_165_downloads", "g2_180_job_events", "g2_240_within_reach"),
         "g2_210_sessions_served",
         *("g2_217_own_things_served", "g2_223_administering_served"),
+        "g2_307_long_names",
         "g2_230_unknown_and_many",
         "g2_235_sessions_attacked",
         "g2_320_known_devices",
