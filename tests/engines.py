@@ -81,6 +81,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "g2_56_server_process",
             "g2_80_a_careless_month",
             "g2_285_files_sent_by_the_kernel",
+            "g2_291_connections",
             "g2_269_a_programs_day",
             "g2_238_proxies",
             "g2_272_large_files",

@@ -2,12 +2,14 @@
 
 `HEAD_SECONDS` is for how long the head of a request is waited for. With `HELD_IN`, a folder, there
 is a route `/held` that notes there that it runs, and waits until a file `go` is there. By `CLOCK`,
-a file, the machine's clock is set: it says by how many seconds.
+a file, the machine's clock is set: it says by how many seconds. `OPEN_FILES` is how many files the
+process may have open at most, and `BODY_SECONDS` how long a body may be silent.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -38,9 +40,13 @@ def clock() -> datetime:
 
 
 if __name__ == "__main__":
+    if "OPEN_FILES" in os.environ:
+        most = int(os.environ["OPEN_FILES"])
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most // 2, most))
     if CLOCK in os.environ:
         vars(founding)["AuditLog"] = partial(AuditLog, clock=clock)
     connections.HEAD_SECONDS = float(os.environ.get("HEAD_SECONDS", connections.HEAD_SECONDS))
+    connections.BODY_SECONDS = float(os.environ.get("BODY_SECONDS", connections.BODY_SECONDS))
     if FOLDER in os.environ:
         api.ROUTES = (*api.ROUTES, held)
     main()

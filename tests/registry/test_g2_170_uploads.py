@@ -12,11 +12,11 @@ from unittest import mock
 
 import pytest
 from litestar import Request
-from litestar.exceptions import InternalServerException
 from litestar.testing import TestClient
 
 from sealift_registry.intake import uploads
 from sealift_registry.intake.uploads import KEPT, Uploads
+from sealift_registry.web import refusals
 from tests.registry.hub_fixture import TEAM, Acme
 from tests.registry.served_hub import Doorkeeper, served, signed_in
 
@@ -115,7 +115,7 @@ def test_g2_171_what_came_before_a_cut_is_kept(sender: Sender) -> None:
     async def cut(_request: object) -> AsyncIterator[bytes]:
         for start in range(0, 1_100_000, 100_000):
             yield DATA[start : start + 100_000]
-        raise InternalServerException("client disconnected prematurely")
+        raise refusals.client_gone()
 
     with mock.patch.object(Request, "stream", cut):
         sender.add(place, DATA, 0)

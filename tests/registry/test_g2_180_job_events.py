@@ -80,7 +80,8 @@ def followed(client: TestClient[Any], keeper: Doorkeeper, job: Job) -> str:
     answer = client.get(path(job), headers=dict(signed_in(keeper)))
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-accel-buffering"] == "no"  # a proxy would keep it
+    assert answer.headers["cache-control"] == "no-store, no-transform"
     return answer.text
 
 

@@ -11,7 +11,9 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -186,6 +188,19 @@ def test_g2_288_what_is_on_its_way_arrives_before_the_server_ends(shop: Shop) ->
     assert shop.server.process.wait(60) == 0
 
 
+def test_g2_290_a_weak_tag_is_as_good_for_whoever_has_it(shop: Shop) -> None:
+    """As a proxy that compresses makes of ours; and what is not so long is not kept for a year."""
+    tag = f'W/"{shop.digest}"'
+    with shop.connected() as one:
+        one.sendall(shop.head(shop.path, f'if-none-match: "x", {tag}'))
+        assert one.recv(1 << 16).startswith(b"HTTP/1.1 304")
+        one.sendall(shop.head(shop.path, f"if-match: {tag}"))
+        assert shop.answer(one)[0] == 412
+        one.sendall(shop.head(shop.path, f"range: bytes={shop.size}-"))
+        status, said, _ = shop.answer(one)
+        assert (status, said["cache-control"]) == (416, "no-store")
+
+
 # ---------------------------------------------------------------------- a connection alone
 
 
@@ -287,6 +302,68 @@ def test_g2_289_nor_for_one_that_takes_nothing_for_ever(
             whole = await asyncio.wait_for(way.send(Span(file, 0, SIZE)), 60)
             assert transport.is_closing()
             return whole
+
+    with here:
+        assert not uvloop.run(played())
+
+
+def test_g2_290_sending_takes_none_of_the_threads_that_others_wait_for(file: int) -> None:
+    here, there = socket.socketpair()
+    over = threading.Event()
+
+    async def played() -> int:
+        loop, got = asyncio.get_running_loop(), 0
+        pool = ThreadPoolExecutor(1)
+        loop.set_default_executor(pool)
+        held = loop.run_in_executor(None, over.wait)
+        async with direct(there) as (_, way):
+            sent = asyncio.create_task(way.send(Span(file, 0, SIZE)))
+            while got < SIZE:
+                got += len(await asyncio.wait_for(loop.sock_recv(here, 1 << 20), 30))
+            assert await sent
+        over.set()
+        await held
+        return got
+
+    with here:
+        here.setblocking(False)
+        try:
+            assert uvloop.run(played()) == SIZE
+        finally:
+            over.set()
+
+
+def test_g2_290_whoever_is_cancelled_waits_for_the_thread_that_has_its_files() -> None:
+    begun, over, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def act() -> None:
+        begun.set()
+        over.wait(30)
+        ended.set()
+
+    async def played() -> None:
+        task = asyncio.create_task(zero_copy.in_sender(act))
+        await asyncio.get_running_loop().run_in_executor(None, begun.wait)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.wait([task], timeout=0.05)
+            assert not task.done()
+        over.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended.is_set()
+
+    uvloop.run(played())
+
+
+def test_g2_290_of_a_connection_that_is_closed_nothing_is_asked(file: int) -> None:
+    here, there = socket.socketpair()
+
+    async def played() -> bool:
+        async with direct(there) as (transport, way):
+            transport.abort()
+            await asyncio.sleep(0)
+            return await way.send(Span(file, 0, SIZE))
 
     with here:
         assert not uvloop.run(played())

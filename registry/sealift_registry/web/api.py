@@ -211,7 +211,8 @@ def _answer(
 ) -> Response[problems.Problem]:
     """Any error, as a problem."""
     bad = _in_words(request, error)
-    refused_writes.keep(request.scope, bad)
+    if not isinstance(bad, refusals.ClientGoneError):  # nobody was refused anything
+        refused_writes.keep(request.scope, bad)
     found = problems.problem(bad)
     if isinstance(error, MalformedError) and request.method in READING:  # nothing was sent
         found = msgspec.structs.replace(found, status=409)

@@ -83,7 +83,11 @@ class JobEvents:
                 {
                     "type": "http.response.start",
                     "status": 200,
-                    "headers": [(b"content-type", b"text/event-stream; charset=utf-8")],
+                    "headers": [
+                        (b"content-type", b"text/event-stream; charset=utf-8"),
+                        (b"cache-control", b"no-store, no-transform"),
+                        (b"x-accel-buffering", b"no"),  # nginx would keep it until it is long
+                    ],
                 }
             )
             await self._tell(send, gone)

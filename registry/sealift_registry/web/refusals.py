@@ -176,6 +176,38 @@ def not_http() -> UsageError:
     )
 
 
+def body_too_slow(seconds: int) -> RefusedError:
+    """A body of which too little came."""
+    return RefusedError(
+        "body-too-slow",
+        f"Of what was announced next to nothing came in {counted(seconds, 'second')}.",
+        next_step="Send it again; a file goes on behind what came.",
+    )
+
+
+def full() -> FailedError:
+    """More connections than the server can have."""
+    return FailedError(
+        "server-full",
+        "As many are connected to this server as it can have, and each of them is being answered.",
+        next_step="Ask again in a moment. Whoever runs the server can let it open more files: "
+        "LimitNOFILE of its unit, or ulimit -n.",
+    )
+
+
+class ClientGoneError(RefusedError):
+    """Whoever asks went away before all of what they send was here; nobody hears an answer."""
+
+
+def client_gone() -> ClientGoneError:
+    """Whoever asks went away amid what they send."""
+    return ClientGoneError(
+        "client-gone",
+        "Whoever asked went away before all of it was here.",
+        next_step="Ask again.",
+    )
+
+
 class TooManyError(RefusedError):
     """More requests than one may make; after `retry_after` seconds there is an answer again."""
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO, cast
 
-from litestar.concurrency import sync_to_thread
 from litestar.types import Message, Receive, Scope, Send
 
 from sealift_registry.web import byte_ranges, refusals
 from sealift_registry.web.byte_ranges import ByteRange, UnsatisfiableError
-from sealift_registry.web.zero_copy import EXTENSION, PART
+from sealift_registry.web.zero_copy import EXTENSION, PART, in_sender
 from sealift_signing.errors import FailedError
 from sealift_sync.blobs import BlobStore
 
@@ -70,13 +70,14 @@ class SentBlob:
         del receive
         if not _matches(self.conditions.if_match, self.tag, otherwise=True):
             raise refusals.changed_since(self.digest)
-        if _matches(self.conditions.if_none_match, self.tag, otherwise=False):
+        if _matches(_weakly(self.conditions.if_none_match), self.tag, otherwise=False):
             await self._head(send, 304, {})
             return
         try:
             part = self._part()
         except UnsatisfiableError:
-            await self._head(send, 416, {"content-range": f"bytes */{self.size}"})
+            told = {"content-range": f"bytes */{self.size}", "cache-control": "no-store"}
+            await self._head(send, 416, told)
             return
         told = {"content-length": str(part.count if part else self.size)}
         if part is not None:
@@ -86,7 +87,7 @@ class SentBlob:
             await self._head(send, status, told)
             return
         whole = part or ByteRange(0, self.size - 1)
-        source = await sync_to_thread(self.store.open, self.digest, whole.first)
+        source = await in_sender(partial(self.store.open, self.digest, whole.first))
         try:
             await self._start(send, status, told)
             if whole.count and EXTENSION in (scope.get("extensions") or {}) and _is_file(source):
@@ -94,7 +95,7 @@ class SentBlob:
             else:
                 await self._pieces(send, source, whole.count)
         finally:
-            await sync_to_thread(source.close)
+            await in_sender(source.close)
 
     def _part(self) -> ByteRange | None:
         given = self.conditions
@@ -127,7 +128,7 @@ class SentBlob:
             FailedError: it is shorter; the answer is cut off, so that nobody takes it for whole.
         """
         while left:
-            piece = await sync_to_thread(source.read, min(PIECE, left))
+            piece = await in_sender(partial(source.read, min(PIECE, left)))
             if not piece:
                 raise self._shorter()
             left -= len(piece)
@@ -166,6 +167,16 @@ class SentBlob:
 def _is_file(source: BinaryIO) -> bool:
     """Whether it is a file as it lies on a disk, and nothing that is computed from one."""
     return isinstance(source, io.BufferedReader) and isinstance(source.raw, io.FileIO)
+
+
+def _weakly(header: str | None) -> str | None:
+    """Tags that are weak, as a proxy that compresses makes them, are as good for whoever has it.
+
+    So for `If-None-Match` alone (RFC 9110, section 13.1.2).
+    """
+    if header is None:
+        return None
+    return ",".join(one.strip().removeprefix("W/") for one in header.split(","))
 
 
 def _matches(header: str | None, tag: str, *, otherwise: bool) -> bool:

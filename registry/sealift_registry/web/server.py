@@ -28,7 +28,7 @@ from cryptography import x509
 
 from sealift_registry.storage.server_settings import ServerSettings, is_loopback
 from sealift_registry.web.api import Served, make_api
-from sealift_registry.web.connections import Connection
+from sealift_registry.web.connections import Connection, most_connections, raise_limit
 from sealift_registry.web.health import Health
 from sealift_registry.web.reloading import Reloading
 from sealift_signing import events
@@ -98,6 +98,7 @@ def _bound(host: str, port: int) -> socket.socket:
         made = socket.socket(family, kind, protocol)
         try:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _let_go_of_the_dead(made)
             made.bind(address)
             made.listen(BACKLOG)
         except OSError:
@@ -111,6 +112,22 @@ def _bound(host: str, port: int) -> socket.socket:
             next_step="End what listens there, or choose another with --host and --port.",
         ) from bad
     return made
+
+
+def _let_go_of_the_dead(made: socket.socket) -> None:
+    """Have the kernel end connections whose other end is gone without a word, or takes nothing.
+
+    Those that come over a socket have what is set for it.
+    """
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", 60),
+        ("TCP_KEEPINTVL", 15),
+        ("TCP_KEEPCNT", 4),
+        ("TCP_USER_TIMEOUT", 300_000),
+    ):
+        if hasattr(socket, name):  # not on every system
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _tls(settings: ServerSettings) -> ssl.SSLContext:
@@ -314,6 +331,8 @@ def serve(
     """
     settings, health = listening.settings, served.health
     _quieten()
+    raise_limit()
+    Connection.most = most_connections()
     config = _Config(
         make_api(served),
         listening=listening,

@@ -16,7 +16,6 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post, route
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
-from litestar.exceptions import ClientException, InternalServerException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
@@ -38,8 +37,6 @@ PIECE = "application/partial-upload"
 GATHERED = 1 << 20
 """Bytes that are written at once."""
 DIGITS = 16
-GONE = (ClientException, InternalServerException)
-"""What Litestar raises where whoever sends goes away (`Request.stream`), by its release."""
 
 Asking = Request[Any, Any, State]
 
@@ -186,7 +183,7 @@ async def _added(request: Asking, there: Uploads, found: Upload, offset: int) ->
     error: BaseException | None = None
     try:
         room = bytearray()
-        with suppress(*GONE):  # it went away: what came is kept
+        with suppress(refusals.ClientGoneError):  # it went away: what came is kept
             async for piece in request.stream():
                 room += piece
                 if len(room) >= GATHERED:

@@ -13,7 +13,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
-from sealift_registry.web import problems, request_ids
+from sealift_registry.web import problems, refusals, request_ids
 from sealift_registry.web.metrics import Metrics
 from sealift_registry.web.zero_copy import EXTENSION
 from sealift_signing import events
@@ -50,7 +50,7 @@ class Watching:
         one = _Answer(request, send)
         self._metrics.begun()
         try:
-            await self._inner(scope, receive, one.send)
+            await self._inner(scope, _of_who_is_there(receive), one.send)
         except Exception as bad:
             if one.status:  # its head is gone: all that can be done is to cut it off
                 problems.told(bad)
@@ -79,6 +79,25 @@ class Watching:
             whole=one.whole,
             account=getattr(caller, "name", None),
         )
+
+
+def _of_who_is_there(receive: Receive) -> Receive:
+    """What comes of a request; whoever goes amid it is no fault of ours, and Litestar says so.
+
+    It raises `ClientGoneError`; who goes when all is here is told by ASGI's own message.
+    """
+    whole = False
+
+    async def received() -> Any:  # noqa: ANN401 - ASGI's
+        nonlocal whole
+        message = await receive()
+        if message["type"] == "http.request":
+            whole = not message.get("more_body", False)
+        elif not whole:
+            raise refusals.client_gone()
+        return message
+
+    return received
 
 
 class _Answer:

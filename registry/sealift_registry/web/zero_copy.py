@@ -2,26 +2,29 @@
 
 ASGI has an extension for it (`http.response.zerocopysend`), and uvicorn does not. A thread hands
 over what the connection takes, and leaves as soon as that is nothing more: whoever reads slowly
-holds no thread, and nobody's bytes are held in memory.
+holds no thread, and nobody's bytes are held in memory. These threads are for sending alone: however
+many read, what else is asked waits for none of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import select
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
-from litestar.concurrency import sync_to_thread
+T = TypeVar("T")
 
 EXTENSION = "http.response.zerocopysend"
 """Its name in a scope, and the type of its message (ASGI, HTTP extensions, Zero Copy Send)."""
 PART = 64 << 20
 """Bytes that one thread hands over at most before others have their turn."""
-MOMENT = 20
-"""Milliseconds that a thread waits for a connection that takes no more just now."""
+SENDERS = 8
+"""Threads that send, of all connections together."""
 PATIENCE = 300.0
 """Seconds that a connection is kept whose other end takes nothing at all."""
 
@@ -61,29 +64,38 @@ class ZeroCopy:
             EOFError: the file is shorter.
             OSError: it could not be read.
         """
-        await self._emptied()
-        if self._lost:
+        if not await self._emptied():
             return False
         with self._beside() as there:
             sent = 0
             while sent < span.count and not self._lost:
                 rest = Span(span.file, span.first + sent, span.count - sent)
                 try:
-                    count = await sync_to_thread(_hand_over, there, rest)
+                    count = await in_sender(partial(_hand_over, there, rest))
                 except ConnectionError:
                     return False
                 sent += count
-                if sent < span.count and count < PART:
+                if sent < span.count and count < min(PART, rest.count):
                     await self._room(there)
         return not self._lost
 
-    async def _emptied(self) -> None:
-        """Wait until all that was written is with the kernel: what follows would overtake it."""
+    async def _emptied(self) -> bool:
+        """Wait until all that was written is with the kernel: what follows would overtake it.
+
+        False where the connection is gone, of which nothing can be asked any more.
+        """
+        if self._is_over():
+            return False
         self._transport.set_write_buffer_limits(0)
         try:
             await self._drained()
         finally:
-            self._transport.set_write_buffer_limits()
+            if not self._is_over():
+                self._transport.set_write_buffer_limits()
+        return not self._is_over()
+
+    def _is_over(self) -> bool:
+        return self._lost or self._transport.is_closing()
 
     @contextmanager
     def _beside(self) -> Iterator[int]:
@@ -114,17 +126,34 @@ class ZeroCopy:
             self._waiting.set_result(None)
 
 
+_SENDERS = ThreadPoolExecutor(SENDERS, "sealift-send")
+
+
+async def in_sender(act: Callable[[], T]) -> T:
+    """What `act` answers, in a thread that is for sending.
+
+    Whoever is cancelled waits for the thread all the same: the numbers of files that it was given
+    would be closed, and by then be another connection's.
+    """
+    work = asyncio.get_running_loop().run_in_executor(_SENDERS, act)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # of which nobody is told any more
+        raise
+
+
 def _hand_over(there: int, span: Span) -> int:
-    """Send what the connection takes, until it takes no more for a moment: how many bytes."""
+    """Send what the connection takes just now: how many bytes."""
     most, sent = min(PART, span.count), 0
-    room = select.poll()
-    room.register(there, select.POLLOUT)
     while sent < most:
         try:
             count = os.sendfile(there, span.file, span.first + sent, most - sent)
         except BlockingIOError:
-            if room.poll(MOMENT):
-                continue
             break
         if not count:
             raise EOFError
