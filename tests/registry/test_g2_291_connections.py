@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,19 @@ import pytest
 from tests.registry.hub_fixture import Acme
 from tests.registry.real_workers import until
 from tests.registry.served_hub import Process, serving
-from tests.registry.test_g2_56_server_process import asked, connected
+from tests.registry.test_g2_56_server_process import answer_to, asked, connected
 
 pytestmark = pytest.mark.socket
 SIGN_IN = "POST /api/v1/session HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\n"
 CROWD = 400
 """More connections than the server below may have files open."""
+
+
+@pytest.fixture(name="shared")
+def _shared(acme: Acme) -> Iterator[Process]:
+    acme.close()
+    with serving(acme.root) as server:
+        yield server
 
 
 def begun(server: Process, length: int = 50) -> socket.socket:
@@ -89,3 +97,39 @@ def test_g2_291_what_is_no_body_is_answered(acme: Acme) -> None:
         answer = b"".join(iter(lambda: one.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"not-http" in answer
+
+
+HOST, TWICE = "Host: hub\r\n", "Host: hub\r\nHost: hub\r\n"
+
+
+@pytest.mark.parametrize(
+    "head, status, code",
+    [
+        ("", 400, "one-host"),
+        (TWICE, 400, "one-host"),
+        (f"{HOST}Expect: tea\r\n", 417, "unknown-expectation"),
+        (f"{HOST}Transfer-Encoding: xchunked\r\n", 501, "unknown-coding"),
+    ],
+)
+def test_g2_292_a_head_that_cannot_be_meant_is_answered(
+    shared: Process, head: str, status: int, code: str
+) -> None:
+    answer = answer_to(shared.port, f"POST /api/v1/session HTTP/1.1\r\n{head}\r\n".encode())
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert code.encode() in answer
+
+
+def test_g2_292_whoever_says_no_more_hears_the_answer(shared: Process) -> None:
+    with connected(shared.port) as one:
+        one.sendall(b"GET /health/live HTTP/1.1\r\nHost: hub\r\n\r\n")
+        one.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: one.recv(65536), b""))
+    assert answer.endswith(b'{"live":true}')
+
+
+def test_g2_292_a_body_is_asked_for_where_somebody_waits_for_that(shared: Process) -> None:
+    with connected(shared.port) as one:
+        one.sendall(f"{SIGN_IN}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert one.recv(65536).startswith(b"HTTP/1.1 100")
+        one.sendall(b"{}")
+        assert one.recv(12) == b"HTTP/1.1 422"

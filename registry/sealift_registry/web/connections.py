@@ -67,6 +67,7 @@ class Connection(HttpToolsProtocol):
         self._body_timer: asyncio.TimerHandle | None = None
         self._came = 0
         self._in_body = False
+        self._wrong: SealiftError | None = None
         self._was_held = False
         self._direct: ZeroCopy | None = None
         self._answer: Any = self.app
@@ -105,6 +106,9 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its head is there."""
         self._stop_waiting()
+        self._wrong = self._wrong_head()
+        if self._wrong is not None:
+            raise ValueError  # the parser ends there
         super().on_headers_complete()
         self._in_body = True
         self._await_body()
@@ -165,7 +169,29 @@ class Connection(HttpToolsProtocol):
         if self._in_body and not self.pipeline and not cycle.response_started:
             self._refuse_amid(refusals.not_http())
             return
-        self._refuse(refusals.not_http())
+        self._refuse(self._wrong or refusals.not_http())
+
+    def _wrong_head(self) -> SealiftError | None:
+        """What is wrong with a head that can be read (RFC 9112, 3.2 and 6.1; RFC 9110, 10.1.1)."""
+        version = self.parser.get_http_version()
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) > 1 or (version == "1.1" and not hosts):
+            return refusals.no_one_host()
+        said = {name: value.lower() for name, value in self.headers}
+        if said.get(b"transfer-encoding", b"chunked") != b"chunked":
+            return refusals.unknown_coding()
+        if said.get(b"expect", b"100-continue") != b"100-continue":
+            return refusals.expects_too_much()
+        return None
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Its client sends no more; who has asked all of something is answered, and no more."""
+        cycle: Any = self.cycle
+        asked = cycle is not None and not self._in_body and not cycle.response_complete
+        if self.scheme == "https" or not asked or cycle.chunked_encoding:
+            return None
+        cycle.keep_alive = False
+        return True
 
     # ------------------------------------------------------------------ who waits for whom
 

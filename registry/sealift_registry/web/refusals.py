@@ -176,6 +176,33 @@ def not_http() -> UsageError:
     )
 
 
+def no_one_host() -> UsageError:
+    """A request that says not which server it is for, or names two."""
+    return UsageError(
+        "one-host",
+        "A request of HTTP/1.1 names in Host which server it is for, and names one.",
+        next_step="Send one Host; a proxy passes it on.",
+    )
+
+
+def unknown_coding() -> FailedError:
+    """A body whose end could not be told."""
+    return FailedError(
+        "unknown-coding",
+        "Of the ways to send a body in pieces, chunked alone is known here.",
+        next_step="Say Transfer-Encoding: chunked, or how long it is in Content-Length.",
+    )
+
+
+def expects_too_much() -> UsageError:
+    """An expectation that nobody knows."""
+    return UsageError(
+        "unknown-expectation",
+        "Of what a request may expect, 100-continue alone is known here.",
+        next_step="Leave Expect out.",
+    )
+
+
 def body_too_slow(seconds: int) -> RefusedError:
     """A body of which too little came."""
     return RefusedError(
