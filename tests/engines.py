@@ -95,6 +95,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             *(
                 "g2_140_a_hostile_server",
                 "g2_310_a_servers_words",
+                "g2_310_told_as_it_is",
                 "g2_151_more_at_desks",
                 "g2_217_at_ones_desk",
             ),

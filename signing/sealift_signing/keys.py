@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,9 @@ LARGEST = 64 * 1024
 
 LONGEST = 1_023
 """Bytes of a new key's passphrase; OpenSSL reads no more, and a key outlives the tools of today."""
+
+_PIPES: dict[tuple[int, int], bytes] = {}
+"""What was read from passphrase files that can be read once."""
 
 PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey
 
@@ -90,10 +94,18 @@ class Passphrases:
 
 
 def _first_line(file: Path) -> bytes:
-    """The first line of a passphrase file, which may be a pipe: whoever names it fills it."""
+    """The first line of a passphrase file, which may be a pipe: whoever names it fills it.
+
+    A pipe is empty once it was read, and a command that opens two keys asks twice.
+    """
     try:
         with file.open("rb") as opened:
-            first = opened.readline(LARGEST).decode("utf-8-sig").rstrip("\r\n")
+            found = os.fstat(opened.fileno())
+            pipe = None if stat.S_ISREG(found.st_mode) else (found.st_dev, found.st_ino)
+            line = opened.readline(LARGEST) or (_PIPES.get(pipe, b"") if pipe else b"")
+            first = line.decode("utf-8-sig").rstrip("\r\n")
+            if pipe:
+                _PIPES[pipe] = line
     except UnicodeDecodeError as bad:
         raise _not_utf_8(str(file)) from bad
     except OSError as bad:

@@ -77,10 +77,12 @@ class Gatekeeper:
             ForbiddenError: they may not, which the log is told.
         """
         with self._hub.reading() as connection:
-            allowed = self._may(connection, caller, action, where)
+            held = self._held(connection, caller)
+            allowed = rights.may(action, caller, held, where)
+            reach = Reach() if allowed else rights.reach(action, caller, held)
         if not allowed:
             self._refusals.tell(caller, action, where)
-            raise forbidden(caller, action, where)
+            raise forbidden(caller, action, elsewhere=reach != Reach())
 
     def tell_refused(self, caller: Caller, action: str, where: Where = HUB) -> None:
         """Log that somebody was refused by the server itself, such as for a page of another site.
@@ -197,15 +199,12 @@ class Gatekeeper:
 
     # --------------------------------------------------------------------- what
 
-    def _may(self, connection: Connection, caller: Caller, action: str, where: Where) -> bool:
-        return rights.may(action, caller, self._held(connection, caller), where)
-
     def _guard(self, caller: Caller, action: str, where: Where, connection: Connection) -> None:
         of = self._still(connection, caller)
         now = _caller(of, caller.by, caller.credential, scopes=caller.scopes, csrf=caller.csrf)
         held = Held() if of.person is None else offices.read(connection).held(of.person, of.keyid)
         if not rights.may(action, now, held, where):
-            raise forbidden(now, action, where)
+            raise forbidden(now, action, elsewhere=rights.reach(action, now, held) != Reach())
 
     def _still(self, connection: Connection, caller: Caller) -> Standing:
         """The account of a caller as it stands within a commit, if they are still signed in.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sealift_registry.access.calling import Caller, Where
+from sealift_registry.access.calling import Caller
 from sealift_registry.access.rights import ACTIONS
-from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
 
 
@@ -33,16 +32,13 @@ def signed_out() -> SignedOutError:
     )
 
 
-def forbidden(caller: Caller, action: str, where: Where) -> ForbiddenError:
-    """Somebody may not do it, or not there."""
+def forbidden(caller: Caller, action: str, *, elsewhere: bool = False) -> ForbiddenError:
+    """Somebody may not do it, or not there; `elsewhere`: of some teams, sites or things they may.
+
+    Of what is not there and of what is others' the same is said: no team of it is named.
+    """
     rule = ACTIONS.get(action)
     words = rule.words if rule else "do that"
-    there = [
-        f"{kind} {word(name)}"
-        for kind, name in (("team", where.team), ("site", where.site))
-        if name
-    ]
-    place = f" (asked of {' and '.join(there)})" if there else ""
     if rule and rule.people and caller.kind == "person" and caller.person is None:
         return ForbiddenError(
             "not-bound",
@@ -57,9 +53,15 @@ def forbidden(caller: Caller, action: str, where: Where) -> ForbiddenError:
             subject=action,
             next_step="Use one with that scope; see docs/reference/rights.md",
         )
+    what = f"{caller.name} may not {words}."
+    if elsewhere:
+        what = (
+            f"{caller.name} may {words} of some teams or sites alone, or their own, and what is "
+            "asked for is none of these, or is not there."
+        )
     return ForbiddenError(
         "forbidden",
-        f"{caller.name} may not {words}{place}.",
+        what,
         subject=caller.name,
         next_step="Who may is in docs/reference/rights.md: an administrator grants it, or it "
         "follows from what people signed.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b32decode, b32encode
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import pyotp
 from sqlalchemy import Connection, delete, insert, select
@@ -27,6 +28,7 @@ from sealift_registry.access.sessions import SKEW, Opened
 from sealift_registry.access.standing import PASSWORD, Standing
 from sealift_registry.access.throttling import Lane
 from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Repository
 from sealift_signing import events, shape
 from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError, RefusedError
@@ -48,16 +50,21 @@ class Seed:
     account: str
 
 
-def new_seed(hub: Hub, shown_once: str) -> Seed:
+def new_seed(hub: Hub, shown_once: str, server: str = "") -> Seed:
     """A seed for whoever shows an invitation, to be given back with a code of it (`take`).
+
+    An authenticator calls it by the organisation, the account and the `server`: who has accounts of
+    two hubs sees which is which.
 
     Raises:
         SignedOutError: it is none that waits.
     """
     with hub.reading() as connection:
         of, _ = _waiting(hub, connection, shown_once)
-    text = pyotp.random_base32(32)
-    uri = pyotp.TOTP(text).provisioning_uri(name=of.name, issuer_name=ISSUER)
+        issuer = f"{ISSUER} {Repository(connection).organisation()}"
+    text, host = pyotp.random_base32(32), urlsplit(server).netloc
+    name = f"{of.name}@{host}" if host else of.name
+    uri = pyotp.TOTP(text).provisioning_uri(name=name, issuer_name=issuer)
     return Seed(text, uri, of.name)
 
 

@@ -282,12 +282,12 @@ def _tell_where_nobody_administers(session: Session, name: str) -> None:
 
 def _answer(session: Session, name: str, done: Invited) -> None:
     """An account that somebody is invited to; the secret is told here alone."""
+    from sealift_registry.cli.serve import address
     from sealift_registry.shown import accounts as shown
 
     data: dict[str, Any] = {**shown.data(done.account), "secret": None, "ends": None}
     lines = shown.lines(done.account)
     if done.secret:
         data |= {"secret": done.secret, "ends": done.ends}
-        url = session.app.hub.home.settings.server.public_url
-        lines += ["", *accounts_at_desk.told(done.secret, done.ends, url)]
+        lines += ["", *accounts_at_desk.told(done.secret, done.ends, address(session.app.hub))]
     session.terminal.answer(name, data, lines)

@@ -36,6 +36,7 @@ DATABASES = ("as", "database", "to_database")
 ROLES = ("owner", "migrator", "application")
 MIGRATOR = "sealift_migrator"
 """As `sealift db init` calls that role, unless it was told otherwise."""
+_WORKER = re.compile(r"\bsealift worker --queue [\w.-]+(?! --home)(?![\w.-])")
 _SECRET = re.compile(r"(?<=://)([^:/@?]*):[^?]*(?=@)|(?<=password=)[^&]*")
 """A password in an address, behind the user whom it is of or behind the `?`.
 
@@ -79,6 +80,11 @@ def at_home() -> str:
     """The option that names the home, where it was given: for a command of another group."""
     home = _given().get("home")
     return "" if home is None else f" --home {pasted([home])}"
+
+
+def worker_here(text: str) -> str:
+    """`text`, with a worker that it has started naming the home, where it was given."""
+    return _WORKER.sub(lambda found: f"{found[0]}{at_home()}", text)
 
 
 def _given() -> dict[str, str]:

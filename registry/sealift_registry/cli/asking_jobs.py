@@ -28,7 +28,9 @@ def ask(session: Session, path: str, said: Mapping[str, Any], detached: int | No
         lines = [text for one in jobs for text in _lines(one)]
         session.terminal.answer("job-asked", remote.without_schema(answer), lines)
         return
-    remote_jobs.watch(session, _job(session, path, said))
+    name = _job(session, path, said)
+    with remote_jobs.going_on(session, name):
+        remote_jobs.watch(session, name)
 
 
 def done(session: Session, path: str, said: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -38,7 +40,8 @@ def done(session: Session, path: str, said: Mapping[str, Any]) -> tuple[str, Map
         SealiftError: the server's, or the job's.
     """
     name = _job(session, path, said)
-    return name, remote_jobs.result(session, name)
+    with remote_jobs.going_on(session, name):
+        return name, remote_jobs.result(session, name)
 
 
 def _job(session: Session, path: str, said: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import click
 
 from sealift_registry.catalog import page_sizes
 from sealift_registry.cli import refused_rows, remote, remote_jobs
+from sealift_registry.cli.again import worker_here
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 from sealift_registry.cli.terminal import Subjects
@@ -112,7 +113,7 @@ def job_show(session: Session, *, name: str) -> None:
     result = None if view.end is None else result_of(view.end)
     if result is not None:
         lines += ["", *result_lines(session.app.hub, view.job.order, result)]
-    session.terminal.answer("job-show", whole_job_data(view, now), lines)
+    session.terminal.answer("job-show", whole_job_data(view, now), map(worker_here, lines))
 
 
 @command(job, "watch", example="sealift job watch J-000017", at_server=True)
@@ -196,7 +197,7 @@ class _Watching:
 
         if view.waits is not None:
             why = " ".join(waits_lines(view.job, view.waits, view.setback))
-            self._say(f"{view.job.id} {state_words(view)}. {why}")
+            self._say(worker_here(f"{view.job.id} {state_words(view)}. {why}"))
             return
         self._say(f"{view.job.id} works, on {word(view.attempts[-1].host_name)}.")
         found = view.standing

@@ -7,6 +7,7 @@ codes is shown once, where somebody sits; no file and no --json has it.
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -31,6 +32,8 @@ T = TypeVar("T")
 AGAIN = {"weak-password", "wrong-code"}
 """Refusals after which the same is asked for again."""
 TRIES = 5
+SHORTEST = 12
+"""As `access.passwords.SHORTEST`: what is shorter is not sent, and takes no code."""
 
 
 @command(
@@ -69,7 +72,7 @@ def take(
         invitation = _hidden("The invitation")
         seed = hub.seed(invitation)
         _tell([f"You are invited as {word(seed.account)}. Add this to an authenticator:"])
-        click.echo(printed(f"  {_copied(seed.uri)}", sys.stderr), err=True)
+        click.echo(f"  {_copied(seed.uri)}", err=True)  # whole, however narrow the terminal is
         _tell([f"or type it there: {_copied(seed.text)}"])
         device = _tried(lambda: _take(hub, invitation, seed))
     signing_in.sessions_of(session).keep_device(server, seed.account, device)
@@ -142,6 +145,9 @@ def _chosen() -> str:
     """A new password, typed twice the same."""
     while True:
         first = _hidden("A new password")
+        if len(unicodedata.normalize("NFC", first)) < SHORTEST:  # as the server counts
+            _tell([f"A password has {SHORTEST} characters or more."])
+            continue
         if first == _hidden("The same again"):
             return first
         _tell(["These are two different ones."])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sealift_registry.cli import asking_jobs, at_desk, exporting, remote
+from sealift_registry.cli import asking_jobs, at_desk, exporting, remote, remote_jobs
 from sealift_registry.client import faults
 from sealift_registry.client.address import address_of
 from sealift_signing.vocabulary import TRANSFER_ID, site_of
@@ -48,7 +48,7 @@ def export(
         return
     job, made = asking_jobs.done(session, path, said)
     if "bundle" not in made:  # it was signed for meanwhile
-        lines = () if session.terminal.as_json else session.remote.lines(address_of("jobs", job))
+        lines = () if session.terminal.as_json else remote_jobs.came(session, job)
         session.terminal.answer("export", remote.without_schema(made), lines)
         return
     ask = Ask("transfer", (_transfer(session, site, made),))

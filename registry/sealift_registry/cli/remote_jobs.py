@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from sealift_signing.errors import (
     SealiftError,
     UsageError,
 )
+from sealift_signing.vocabulary import NAME
 
 if TYPE_CHECKING:
     from sealift_registry.cli.session import Session
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 LOOK = 1.0
 """Seconds between two looks at a job that is watched."""
+UNTAKEN = frozenset({"no-worker", "host"})
+"""Why a job waits that no worker takes."""
+PATIENCE = 3
+"""Looks after which that is said."""
 ENDS = frozenset({"done", "failed", "cancelled", "set-aside"})
 GOES_ON = frozenset({"waits", "works", "waits-again"})
 KINDS = frozenset({"ingest", "convert", "export"})
@@ -46,7 +52,7 @@ def watch(session: Session, name: str) -> None:
     """
     said, result = _ended(session, name)
     as_json, kind = session.terminal.as_json, _text(said, "kind")
-    lines = () if as_json else session.remote.lines(address_of("jobs", name))
+    lines = () if as_json else came(session, name)
     # Whoever reads it goes by what it is called: what a server could call it is of a closed list.
     called = kind if kind in KINDS else "job"
     session.terminal.answer(called, remote.without_schema(result), lines)
@@ -59,6 +65,12 @@ def result(session: Session, name: str) -> Mapping[str, Any]:
         SealiftError: the job's, or the server's.
     """
     return _ended(session, name)[1]
+
+
+def came(session: Session, name: str) -> list[str]:
+    """What came of a job, of all that is shown of it: it stands last, behind an empty line."""
+    lines = session.remote.lines(address_of("jobs", name))
+    return lines[lines.index("") + 1 :] if "" in lines else lines
 
 
 def cancel(session: Session, name: str) -> None:
@@ -79,6 +91,23 @@ def retry(session: Session, name: str) -> None:
     session.terminal.answer("job-retry", remote.without_schema(said), lines)
 
 
+@contextmanager
+def going_on(session: Session, name: str) -> Iterator[None]:
+    """Have whoever stops waiting be told that the job goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        again, back = (
+            pasted(["sealift", "job", one, "--server", str(session.server), name])
+            for one in ("watch", "cancel")
+        )
+        stop.add_note(
+            f"Only the waiting: {word(name)} was asked for, and goes on. See it with: {again} Or "
+            f"take it back: {back}"
+        )
+        raise
+
+
 class _Watching:
     """Tells whoever waits how a job stands, as it changes."""
 
@@ -88,6 +117,7 @@ class _Watching:
         self._name = word(name)
         self._told = ""
         self._step = ""
+        self._untaken = 0
         self._subjects: Subjects | None = None
 
     def tell(self, said: Mapping[str, Any]) -> None:
@@ -96,6 +126,7 @@ class _Watching:
         if state != self._told:
             self._told = state
             self._note(f"{self._name} {state}.")
+        self._tell_why(said)
         standing = said.get("standing")
         if not isinstance(standing, dict):
             return
@@ -106,6 +137,22 @@ class _Watching:
             self._subjects = Subjects(self._phases, step, counted=counted)
         done, total = _number(standing, "done"), _number(standing, "total")
         self._subjects(word(_text(standing, "subject")), done, total)
+
+    def _tell_why(self, said: Mapping[str, Any]) -> None:
+        """That nobody takes it, once it is so for a while: a worker may be about to start."""
+        waits = said.get("waits")
+        reason = _text(waits, "reason") if isinstance(waits, dict) else ""
+        self._untaken = self._untaken + 1 if reason in UNTAKEN else 0
+        if self._untaken != PATIENCE:
+            return
+        where = "the one machine that can do it" if reason == "host" else "the hub's machine"
+        self._note(
+            f"{self._name} waits for a worker, and none is there that takes it. It begins once one "
+            f"is started on {where}, where the hub's home lies:"
+        )
+        queue = _text(said, "queue")
+        if NAME.matches(queue):  # a server names it, and it is there to be pasted
+            self._note(f"  {pasted(['sealift', 'worker', '--queue', queue])}")
 
 
 def _ended(session: Session, name: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

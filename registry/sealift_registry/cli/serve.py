@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 CLAIM = "server"
 """The claim of whoever serves a hub whose rows are in its home."""
+_SERVES = re.compile(r" at (https?://[\w.:\[\]-]+)")
 INVITE = "sealift account invite NAME --role administrator"
 """What whoever starts a hub's first server does next."""
 
@@ -60,7 +62,7 @@ def serve(session: Session, *, host: str | None, port: int | None, grace: int) -
     settings = replace(settings, host=host or settings.host)
     settings = replace(settings, port=settings.port if port is None else port)
     with closing(server.listen(settings)) as listening:  # before the hub is opened and changed
-        claim = _claimed(session.app.hub)
+        claim = _claimed(session.app.hub, listening.url)
         try:
             _serve(session, listening, grace)
         finally:
@@ -129,7 +131,20 @@ def _check_installed() -> None:
     _ = litestar, uvicorn
 
 
-def _claimed(hub: Hub) -> Claim | None:
+def address(hub: Hub) -> str:
+    """The server's name to everybody: of the one that runs now, where its own settings differ.
+
+    Whoever holds the claim says where it listens; else the settings say where it would.
+    """
+    settings, database = hub.home.settings.server, hub.database
+    if not settings.url and not database.is_shared and CLAIM in database.held([CLAIM]):
+        found = _SERVES.search(database.holder(CLAIM))
+        if found is not None:
+            return found[1]
+    return settings.public_url
+
+
+def _claimed(hub: Hub, url: str) -> Claim | None:
     """The right to be the one server of a hub whose rows are in its home.
 
     Raises:
@@ -137,7 +152,7 @@ def _claimed(hub: Hub) -> Claim | None:
     """
     if hub.database.is_shared:
         return None
-    claim = hub.database.claim(CLAIM, "serves the hub")
+    claim = hub.database.claim(CLAIM, f"serves the hub at {url}")
     if claim is None:
         who = hub.database.holder(CLAIM)
         raise RefusedError(

@@ -17,13 +17,18 @@ from sealift_registry.cli.at_desk import bind_account
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_signing.drawing import pasted, word
-from sealift_signing.errors import RefusedError, UsageError
+from sealift_signing.errors import FailedError, RefusedError, UsageError
 from sealift_signing.printing import printed
 
 if TYPE_CHECKING:
     from sealift_registry.client.address import ServerAddress
     from sealift_registry.client.asking import Tls
     from sealift_registry.client.sessions import OpenSession, Sessions
+
+IDLE_MINUTES = 60
+"""As `access.sessions.IDLE`, which a server keeps."""
+SECRET = 64 << 10
+"""Bytes of the first line of a file with a secret."""
 
 
 @command(
@@ -118,6 +123,7 @@ def _sign_in(
     kept.keep_device(server, account, opened.device)
     lines = [
         f"You are signed in at {server} as {word(opened.name)}, until {word(opened.ends)}.",
+        f"  It ends sooner where {IDLE_MINUTES} minutes pass without a request.",
         f"  See what you may do there:  sealift whoami --server {pasted([str(server)])}",
     ]
     data = {
@@ -216,15 +222,21 @@ def _password(session: Session, file: str | None) -> str:
     Raises:
         UsageError: nobody can be asked; or the file holds none.
     """
-    from sealift_registry.cli.cards import read_file
-
     if file is None:
         return _hidden(session, "Password", "--password-file FILE")
-    first = read_file(file, "Give a file whose first line is the password.").partition(b"\n")[0]
     try:
-        found = first.decode().removesuffix("\r")
+        with Path(file).open("rb") as opened:  # which may be a pipe: it is read once
+            found = opened.readline(SECRET).decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         found = ""
+    except OSError as bad:
+        raise FailedError(
+            "password-unreadable",
+            f"The password file {word(file)} could not be read.",
+            subject=file,
+            next_step="Name a file that exists and that you may read; its first line is the "
+            "password.",
+        ) from bad
     if not found:
         raise UsageError(
             "no-password",

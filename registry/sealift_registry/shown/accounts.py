@@ -8,6 +8,7 @@ from typing import Any
 from sealift_registry.access.rows import SessionRow, TokenRow
 from sealift_registry.access.standing import Standing
 from sealift_registry.shown.told import Told
+from sealift_signing.drawing import word
 from sealift_signing.lists import in_columns
 
 Sessions = Sequence[tuple[SessionRow, str | None]]
@@ -56,7 +57,8 @@ def lines(of: Standing) -> list[str]:
         found.append(f"  bound to {of.person}, by the key {(of.keyid or '')[:12]}")
     elif of.kind == "person":
         found.append("  bound to nobody: it hands in nothing that was signed")
-        found.append(f"  whoever took the invitation of {of.invited_by} has it")
+        has = "took the invitation" if of.secret else "takes the invitation"
+        found.append(f"  whoever {has} has it; {word(of.invited_by)} invited them")
     found += [f"  {one}" for one in _grants(of)] or ["  granted nothing"]
     return found
 

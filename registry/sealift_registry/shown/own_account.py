@@ -8,9 +8,13 @@ from typing import Any
 from sealift_registry.access.calling import Reach
 from sealift_registry.access.own_account import Own
 from sealift_registry.access.rights import ACTIONS
+from sealift_registry.access.sessions import IDLE
 from sealift_registry.shown import accounts
 from sealift_registry.shown.told import Told
+from sealift_signing.drawing import pasted
+from sealift_signing.vocabulary import counted
 
+IDLE_WORDS = f"until {counted(int(IDLE.total_seconds() // 60), 'minute')} pass without a request"
 WAYS = {"browser": "a browser's session", "desk": "a desk's session", "token": "a token"}
 
 
@@ -44,7 +48,10 @@ def told(own: Own) -> Told:
 def _lines(own: Own) -> list[str]:
     caller = own.caller
     found = accounts.lines(own.account)
-    found.append(f"Signed in by {WAYS[caller.by]}, {caller.credential}: until {own.ends}.")
+    if own.account.person is None and own.account.kind == "person":
+        found.append(f"  Prove a key of yours:  sealift login {pasted([own.account.name])} --bind")
+    idle = "" if caller.by == "token" else f", or {IDLE_WORDS}"
+    found.append(f"Signed in by {WAYS[caller.by]}, {caller.credential}: until {own.ends}{idle}.")
     if own.offices:
         found += ["", "Signs as:", *(f"  {one.name}" for one in own.offices)]
     found += ["", "May:"]

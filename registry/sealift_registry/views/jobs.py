@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -153,6 +154,8 @@ def _source(order: JobOrder) -> str:
         return f"{word(str(named.get('source')), LONGEST_TOLD)} {reference}"
     for kind, member in (("mlflow", "model_uri"), ("dvc", "path"), ("onnx", "")):
         found: object = order.arguments.get(kind)
+        if kind == "onnx" and isinstance(found, str):
+            found = PurePath(found).name  # where it lies is long, and the hub's own affair
         if isinstance(found, Mapping):
             found = found.get(member)
         if isinstance(found, str):

@@ -39,6 +39,7 @@ from sealift_registry.web import (
     log_routes,
     operating,
     own_routes,
+    placeless,
     problems,
     reading,
     refusals,
@@ -213,7 +214,8 @@ def _answer(
     bad = _in_words(request, error)
     if not isinstance(bad, refusals.ClientGoneError):  # nobody was refused anything
         refused_writes.keep(request.scope, bad)
-    found = problems.problem(bad)
+    served: Served = request.app.state.served
+    found = placeless.problem(served.app.hub, problems.problem(bad))
     if isinstance(error, MalformedError) and request.method in READING:  # nothing was sent
         found = msgspec.structs.replace(found, status=409)
     headers = problems.headers(bad)

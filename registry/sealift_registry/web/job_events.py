@@ -22,7 +22,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from sealift_registry.changing_jobs import look
 from sealift_registry.shown.job import whole_job_data
 from sealift_registry.trust.hub import Hub
-from sealift_registry.web import guarding, places, refusals
+from sealift_registry.web import guarding, placeless, places, refusals
 from sealift_registry.web.answering import API, served_by
 from sealift_signing.errors import SealiftError
 
@@ -144,7 +144,10 @@ async def _send(send: Send, body: bytes) -> None:
 
 def _looked(hub: Hub, request: Request[Any, Any, State]) -> dict[str, Any]:
     """All about the job."""
-    return whole_job_data(look(hub, request.path_params["job"]), hub.now())
+    found: dict[str, Any] = placeless.without(
+        hub, whole_job_data(look(hub, request.path_params["job"]), hub.now())
+    )
+    return found
 
 
 def _but_time(found: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sealift_registry.shown.job_result import result_lines, result_of
 from sealift_registry.shown.told import Told
 from sealift_registry.trust.hub import Hub
 from sealift_registry.views.jobs import JobFilter, State
-from sealift_registry.web import hub_shapes, places, writing
+from sealift_registry.web import hub_shapes, placeless, places, writing
 from sealift_registry.web.answering import API, Asking, Reads, answered, served_by
 from sealift_registry.web.guarding import caller_of, within_of
 from sealift_registry.web.reading import Beyond, Limit
@@ -48,11 +48,12 @@ def list_jobs(
     """List jobs, newest first: of the teams that one may see, and one's own."""
     hub, asked_by = served_by(request).app.hub, caller_of(request).name if mine else None
     wanted = JobFilter(tuple(states or ()), kind, queue, asked_by, within_of(request))
-    with looking(hub) as found:
-        page = found.jobs(wanted, PagePlace(limit, beyond, not oldest_first))
+    with looking(hub) as there:
+        page = there.jobs(wanted, PagePlace(limit, beyond, not oldest_first))
     unnarrowed = JobFilter(within=wanted.within)
     everything = wanted == unnarrowed and wanted.within.everything and beyond is None
-    return answered(request, job_list.told(page, hub.now(), everything=everything))
+    found = job_list.told(page, hub.now(), everything=everything)
+    return answered(request, placeless.told(hub, found))
 
 
 @get(
@@ -68,7 +69,8 @@ def show_job(request: Asking) -> Response[bytes]:
     result = None if view.end is None else result_of(view.end)
     if result is not None:
         lines += ["", *result_lines(hub, view.job.order, result)]
-    return answered(request, Told(whole_job_data(view, hub.now()), lines))
+    found = Told(whole_job_data(view, hub.now()), lines)
+    return answered(request, placeless.told(hub, found))
 
 
 def _orders(action: str, shape: type[hub_shapes.JobCancelled | hub_shapes.JobRetried]) -> Any:  # noqa: ANN401 - Litestar's

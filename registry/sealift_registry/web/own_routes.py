@@ -178,7 +178,7 @@ def _changed(request: Asking, old: str, new: str, code: str) -> tuple[str, ...]:
 async def give_seed(request: Asking, data: JSONBody[InvitationShown]) -> Response[SeedGiven]:
     """Give out a seed of one-time codes, for whoever shows an invitation that waits."""
     served = served_by(request)
-    act = partial(signing_in.new_seed, served.app.hub, data.invitation)
+    act = partial(signing_in.new_seed, served.app.hub, data.invitation, served.url)
     found = await served.door.work(act)
     return Response(SeedGiven(found.account, found.text, found.uri), headers=UNCACHED)
 

@@ -22,8 +22,8 @@ from sealift_registry.access.once import Asked, Kept
 from sealift_registry.access.refusals import ForbiddenError
 from sealift_registry.access.told_failures import BY_CODE
 from sealift_registry.app import App
-from sealift_registry.trust.hub import OnBehalf
-from sealift_registry.web import guarding, problems, refusals, request_ids
+from sealift_registry.trust.hub import Hub, OnBehalf
+from sealift_registry.web import guarding, placeless, problems, refusals, request_ids
 from sealift_registry.web.answering import JSON, Asking
 from sealift_registry.web.callers import Where
 from sealift_signing.errors import SealiftError
@@ -141,7 +141,7 @@ def _once(request: Asking, act: Acts, body: bytes, where: Where | None) -> Respo
                 served.gatekeeper.tell_refused(caller, said.action, about)
             if bad.code in BY_CODE:  # likewise a session or an account
                 served.failures.note(BY_CODE[bad.code])
-            served.once.keep(asked, _refused(bad), is_done=False)
+            served.once.keep(asked, _refused(served.app.hub, bad), is_done=False)
             if bad is error:
                 raise
             raise bad from error
@@ -229,8 +229,8 @@ def _without(whole: _Whole, made: Made, secret: tuple[str, ...]) -> _Whole:
     return msgspec.structs.replace(whole, body=msgspec.json.encode(members))
 
 
-def _refused(bad: SealiftError) -> Kept:
-    found = problems.problem(bad)
+def _refused(hub: Hub, bad: SealiftError) -> Kept:
+    found = placeless.problem(hub, problems.problem(bad))
     whole = _Whole(problems.MEDIA_TYPE, problems.headers(bad), msgspec.json.encode(found))
     return Kept(found.status, msgspec.msgpack.encode(whole))
 
