@@ -129,7 +129,9 @@ def test_g2_313_no_answer_about_a_job_says_where_the_home_lies(at: AtServer) -> 
 
 def test_g2_313_nor_does_a_problem(at: AtServer) -> None:
     hub = at.acme.app.hub
-    bad = RefusedError("odd", f"{hub.home.root}/uploads/{'a' * 32}/data/five.onnx is odd.")
+    bad = RefusedError(
+        "odd", f"{hub.home.root}/uploads/account-1/{'a' * 32}/data/five.onnx is odd."
+    )
     found = placeless.problem(hub, problems.problem(bad))
     assert found.title == "five.onnx is odd."
     said = [str(hub.home.root), f"in {hub.home.root}/sealift.db", f"{hub.home.root}2/x"]

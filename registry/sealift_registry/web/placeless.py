@@ -16,7 +16,7 @@ from sealift_registry.shown.told import Told
 from sealift_registry.trust.hub import Hub
 from sealift_registry.web import problems
 
-UPLOADED = r"/uploads/[0-9a-f]{32}/data/"
+UPLOADED = r"/uploads/(?:[^/\s]+/){1,2}data/"
 """What stands before the name of a file that was sent (`intake.uploads`)."""
 HOME = "HOME"
 """What the home is called instead."""
