@@ -152,6 +152,25 @@ def test_g2_286_of_whoever_is_gone_nothing_stays_open(shop: Shop) -> None:
         assert shop.answer(one)[0] == 200
 
 
+def test_g2_293_nor_of_whoever_said_no_more_and_is_gone(shop: Shop) -> None:
+    """Of a connection whose other end sends no more, nothing is read: that it is gone is not heard.
+
+    Also where that is known only by what cannot be sent.
+    """
+    with shop.connected() as one:
+        one.sendall(shop.head(shop.path))
+        shop.answer(one)
+    before = shop.open_files()
+    for _ in range(10):
+        with shop.connected(room=4096) as one:
+            one.sendall(shop.head(shop.path))
+            assert one.recv(15).startswith(b"HTTP/1.1 200")
+            one.shutdown(socket.SHUT_WR)
+            one.recv(1 << 16)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    until(lambda: shop.open_files() < before + 3)
+
+
 def test_g2_287_what_becomes_shorter_meanwhile_is_cut_off(shop: Shop) -> None:
     (file,) = shop.folder.rglob(shop.digest)
     with shop.connected(room=4096) as slow:
@@ -318,19 +337,18 @@ def test_g2_290_sending_takes_none_of_the_threads_that_others_wait_for(file: int
         held = loop.run_in_executor(None, over.wait)
         async with direct(there) as (_, way):
             sent = asyncio.create_task(way.send(Span(file, 0, SIZE)))
-            while got < SIZE:
-                got += len(await asyncio.wait_for(loop.sock_recv(here, 1 << 20), 30))
+            try:
+                while got < SIZE:
+                    got += len(await asyncio.wait_for(loop.sock_recv(here, 1 << 20), 30))
+            finally:
+                over.set()
             assert await sent
-        over.set()
         await held
         return got
 
     with here:
         here.setblocking(False)
-        try:
-            assert uvloop.run(played()) == SIZE
-        finally:
-            over.set()
+        assert uvloop.run(played()) == SIZE
 
 
 def test_g2_290_whoever_is_cancelled_waits_for_the_thread_that_has_its_files() -> None:

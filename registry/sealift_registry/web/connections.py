@@ -155,6 +155,7 @@ class Connection(HttpToolsProtocol):
             span = Span(message["file"], message["offset"], message["count"])
             if cycle.disconnected or not await direct.send(span):
                 cycle.disconnected = True
+                self.transport.abort()  # which does not hear it where nothing is read any more
                 return
             cycle.expected_content_length -= span.count  # of which uvicorn keeps count
             if not message["more_body"]:
