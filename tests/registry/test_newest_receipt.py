@@ -116,7 +116,12 @@ def test_f2_401_of_a_hundred_receipts_one_is_read_and_verified(
     asked.clear()
     assert newest(ready) == SECOND
     assert read == once
-    assert asked == queries
+    # What a process has shown to be under the log's edge it need not read once more.
+    tiles = "SELECT log_entry.leaf"
+    assert [one for one in asked if not one.startswith(tiles)] == [
+        one for one in queries if not one.startswith(tiles)
+    ]
+    assert len(asked) <= len(queries)
     assert [what for what in read if "receipt" in what] == [f"the receipt for {SECOND}"]
 
 
