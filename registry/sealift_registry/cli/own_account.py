@@ -72,7 +72,7 @@ def take(
         invitation = _hidden("The invitation")
         seed = hub.seed(invitation)
         _tell([f"You are invited as {word(seed.account)}. Add this to an authenticator:"])
-        click.echo(f"  {_copied(seed.uri)}", err=True)  # whole, however narrow the terminal is
+        click.echo(plain(f"  {_copied(seed.uri)}"), err=True)  # whole, however narrow it is
         _tell([f"or type it there: {_copied(seed.text)}"])
         device = _tried(lambda: _take(hub, invitation, seed))
     signing_in.sessions_of(session).keep_device(server, seed.account, device)
