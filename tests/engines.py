@@ -55,6 +55,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         "g2_202_tour",
         *("g2_26_account_command", "g2_185_tokens_served", "g2_190_writing"),
         "g2_67_the_journey_over_http",
+        "k1_04_what_counts_at_the_hub",
     ),
     "journey": ("random_journeys", "thin_journey", "tutorial"),
     "desk": (

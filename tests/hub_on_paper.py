@@ -18,7 +18,7 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Root
 
-from sealift_signing import dsse, publishing, roles, shape, statements
+from sealift_signing import dsse, key_status, publishing, roles, shape, statements
 from sealift_signing.documents import (
     AssignedArtifact,
     Assignment,
@@ -155,7 +155,8 @@ class HubOnPaper:
         self.publish("targets", "policy.json", shape.write(policy))
 
     def publish_members(self) -> None:
-        members = Members(1, (), TEAM, tuple(self.people), self.withdrawn)
+        found = Members(1, (), TEAM, tuple(self.people), self.withdrawn)
+        members = key_status.requiring(found)
         self.publish(roles.team_role(TEAM), members_path(TEAM), shape.write(members))
 
     def publish_fleet(self) -> None:

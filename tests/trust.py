@@ -18,7 +18,7 @@ from typing import Any
 from securesystemslib.signer import CryptoSigner, Signer
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
-from sealift_signing import publishing, roles, shape, statements, version_links
+from sealift_signing import key_status, publishing, roles, shape, statements, version_links
 from sealift_signing.approvals import Rules
 from sealift_signing.documents import (
     AssignedArtifact,
@@ -362,7 +362,7 @@ class Promotion:
         return replace(usual, **changes)
 
     def members(self) -> Members:
-        return Members(1, (), TEAM, tuple(self.people), ())
+        return key_status.requiring(Members(1, (), TEAM, tuple(self.people), ()))
 
     def fleet(self) -> FleetKeys:
         return FleetKeys(

@@ -212,7 +212,7 @@ def check_approval_before_signing(
 
 @dataclass(frozen=True)
 class _Of:
-    """What a refusal is about: in words, and its digest or whose it is."""
+    """What a refusal is about: in words, and its digest or, before it is signed, whose it is."""
 
     what: str
     sha256: str
@@ -381,8 +381,8 @@ def _entitled(name: str, keyid: str, purpose: str, rules: Rules, of: _Of) -> Mem
             subject=name,
             next_step="Have the team's stewards add their card (sealift team --help).",
         )
-    _check_active(person, of)
     key = person.key_for(keyid)
+    _check_status(person, key, of)
     if key is None or purpose not in key.purposes:
         raise NotCountedError(
             "not-entitled",
@@ -397,12 +397,7 @@ def _entitled(name: str, keyid: str, purpose: str, rules: Rules, of: _Of) -> Mem
 def _check_key(public: PublicKey, rules: Rules, of: _Of) -> None:
     if public.raw in rules.compromised:
         # For ever: whoever stole it has it still, also when its owner is active again.
-        raise NotCountedError(
-            "key-compromised",
-            f"{of.what} does not count: it is signed with a key that was called compromised.",
-            subject=of.sha256,
-            next_step="Make a new key, and have the team's stewards enter its card.",
-        )
+        raise _compromised(of)
     # Solo excepted, where one person is everything and every bundle says so.
     if public.raw in rules.machine_keys and not rules.rule.requester_may_approve:
         raise NotCountedError(
@@ -414,15 +409,36 @@ def _check_key(public: PublicKey, rules: Rules, of: _Of) -> None:
         )
 
 
-def _check_active(person: Person, of: _Of) -> None:
-    # A retired person's approvals will count again with their log entry and its pinned proof.
-    if person.status != "active":
+def _compromised(of: _Of) -> NotCountedError:
+    return NotCountedError(
+        "key-compromised",
+        f"{of.what} does not count: it is signed with a key that was called compromised.",
+        subject=of.sha256,
+        next_step="Make a new key, and have the team's stewards enter its card.",
+    )
+
+
+def _check_status(person: Person, key: MemberKey | None, of: _Of) -> None:
+    """Of a retired key only that counts which the stewards listed, whenever the rest was signed."""
+    status = person.status if key is None else person.status_of(key)
+    if key is not None and status == "retired" and key.counts is not None:
+        if not key.goes_on_counting(of.sha256):
+            raise NotCountedError(
+                "key-retired",
+                f"{of.what} does not count: the key of {person.id} that it is signed with is "
+                "retired, and it is not among what goes on counting.",
+                subject=person.id,
+                next_step="Have somebody sign with a key that is active in the team.",
+            )
+    elif person.status != "active":
         raise NotCountedError(
             "person-not-active",
             f"{of.what} does not count: {person.id} is {person.status}.",
             subject=person.id,
             next_step="Have somebody who is active in the team sign.",
         )
+    elif status == "compromised":
+        raise _compromised(of)
 
 
 def _check_date(made: str, now: datetime, of: _Of) -> None:

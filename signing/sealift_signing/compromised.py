@@ -7,7 +7,8 @@ statements of such a key count nowhere, and of roles its signature counts for no
 Each key is kept with the role that entered it, because a word reaches only as far as the role's
 own: what a team's stewards say of their people's keys voids nobody's approvals in another team.
 
-    a team            its people's keys: those of a person whose status is `compromised`
+    a team            its people's keys: those of a person whose status is `compromised`, or one
+                      key by its own
     fleet             machines' keys by their status, and dispatchers' keys by the field
     root, targets     the keys of all roles below them, by the field
 """
@@ -47,9 +48,13 @@ def entered_by(role: str, signed: Root | Timestamp | Snapshot | Targets) -> Comp
 
 
 def people_of(role: str, members: Members) -> Compromised:
-    """The keys of the people whom the team of stewards' role `role` calls compromised."""
-    lost = (person for person in members.people if person.status == "compromised")
-    return frozenset((role, key.key) for person in lost for key in person.keys)
+    """The keys of people that the team of stewards' role `role` calls compromised."""
+    return frozenset(
+        (role, key.key)
+        for person in members.people
+        for key in person.keys
+        if person.status_of(key) == "compromised"
+    )
 
 
 def machines_of(role: str, fleet: FleetKeys) -> Compromised:

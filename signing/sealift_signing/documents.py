@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
 
-from sealift_signing import features, shape
+from sealift_signing import features, key_status, shape
 from sealift_signing.errors import MalformedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.shape import Distinct
@@ -55,6 +55,16 @@ Status = Literal["active", "retired", "compromised"]
 
 
 @dataclass(frozen=True)
+class StillCounts:
+    """A request or an approval that goes on counting, although its key was retired since."""
+
+    sha256: Sha256
+    """The statement's envelope."""
+    until: Moment
+    """When it leaves the list: an approval is valid no longer, a request can be of no approval."""
+
+
+@dataclass(frozen=True)
 class MemberKey:
     """A person's key: where it is kept, and what it may be used for.
 
@@ -64,6 +74,14 @@ class MemberKey:
     key: KeyText
     key_class: KeyClass
     purposes: Annotated[tuple[Purpose, ...], Distinct()]
+    status: Literal["retired", "compromised"] | None = None
+    """What this key is, whatever its person is; absent, it is as its person."""
+    counts: Annotated[tuple[StillCounts, ...], Distinct(by="sha256")] | None = None
+    """Of a retired key: all that goes on counting of what it signed, and nothing else does."""
+
+    def goes_on_counting(self, sha256: str) -> bool:
+        """Whether the statement with this digest was listed when the key was retired."""
+        return any(one.sha256 == sha256 for one in self.counts or ())
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,17 @@ class Person:
     def key_for(self, keyid: str) -> MemberKey | None:
         """This person's key with TUF keyid `keyid`, if there is one."""
         return next((k for k in self.keys if PublicKey.parse(k.key).keyid == keyid), None)
+
+    def status_of(self, key: MemberKey) -> Status:
+        """What one of this person's keys is: who is compromised has no key that is less."""
+        if "compromised" in {self.status, key.status}:
+            return "compromised"
+        return key.status or self.status
+
+    @property
+    def active_keys(self) -> tuple[MemberKey, ...]:
+        """The keys with which this person may sign something new."""
+        return tuple(key for key in self.keys if self.status_of(key) == "active")
 
 
 @dataclass(frozen=True)
@@ -301,7 +330,8 @@ def read_members(data: bytes, team: str) -> Members:
 
     Raises:
         MalformedError: another team's, one key standing for two people, a withdrawal that is
-            unclear or of another team's model, or check rows that travel and are not required.
+            unclear or of another team's model, check rows that travel and are not required, or a
+            key whose status is not, or is unclear.
     """
     what = members_path(team)
     members = shape.read(Members, data, what=what)
@@ -323,6 +353,7 @@ def read_members(data: bytes, team: str) -> Members:
             "round.",
             subject=what,
         )
+    key_status.check(members, what)
     for one in members.withdrawn:
         _check_withdrawal(one, team, what)
     return members

@@ -87,10 +87,13 @@ LATER_EVIDENCE = Feature(
 CHECK_ROWS_TRAVEL = Feature(
     "members", "check-rows", "0.1", "a team lets check rows travel with its models"
 )
+KEY_STATUS = Feature(
+    "members", "key-status", "0.1", "a single key is retired, or compromised, and not its person"
+)
 
 FEATURES: tuple[Feature, ...] = (
     *(APPROVE_WITHIN, ARTIFACT_POLICIES, BACK, CHECK_ROWS, CHECK_ROWS_TRAVEL),
-    *(EVIDENCE_BY_POLICY, LATER_EVIDENCE, LOG_STARTS, PACKS, RETIRE),
+    *(EVIDENCE_BY_POLICY, KEY_STATUS, LATER_EVIDENCE, LOG_STARTS, PACKS, RETIRE),
 )
 """Every feature that this release reads."""
 

@@ -218,8 +218,7 @@ def people(connection: Connection, team: str) -> Iterator[PeopleDue]:
     """Whom a team lacks."""
     repository = Repository(connection)
     members = repository.members(team) or Members(1, (), team, (), ())
-    active = [person for person in members.people if person.status == "active"]
-    purposes = [{use for key in person.keys for use in key.purposes} for person in active]
+    purposes = [{use for key in one.active_keys for use in key.purposes} for one in members.people]
     if not any(REQUEST in uses for uses in purposes):
         yield PeopleDue(team, None, 0, 1)
     for stage, rule in sorted(repository.policy().stages.items()):

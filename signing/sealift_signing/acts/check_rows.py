@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from sealift_signing import documents, roles, shape
-from sealift_signing.acts import versions, wording
+from sealift_signing import documents
+from sealift_signing.acts import wording
 from sealift_signing.acts.material import Ask, Material, Prepared
+from sealift_signing.acts.member_list import list_members
 from sealift_signing.acts.teams import check_team
 from sealift_signing.documents import Members
 from sealift_signing.drawing import pasted, word
@@ -38,17 +39,14 @@ def set_check_rows(organisation: Organisation, ask: Ask, material: Material) -> 
             next_step=f"Enter somebody first: sealift team requester {pasted([team])} CARD",
         )
     after = with_check_rows(before, travel=travel)
-    path, data = documents.members_path(team), shape.write(after)
-    documents.read_members(data, team)
-    role = roles.team_role(team)
-    signed, part = versions.listing(organisation, role, material, path, data)
+    listed = list_members(organisation, material, after)
     words = (
         *_words(team, travel=travel),
         *wording.indented(_sites(material.facts.get("site", ()), travel=travel)),
-        f"{wording.becomes(role, signed)}. Besides, it says as before:",
-        *wording.indented(wording.members(replace(after, check_rows=None))),
+        f"{listed.becomes}. Besides, it says as before:",
+        *wording.indented(wording.members(replace(listed.members, check_rows=None))),
     )
-    return Prepared((part,), words)
+    return Prepared((listed.part,), words)
 
 
 def with_check_rows(members: Members, *, travel: bool) -> Members:

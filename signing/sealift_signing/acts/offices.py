@@ -72,9 +72,7 @@ def member_offices(organisation: Organisation, team: str) -> Iterator[Office]:
     """The offices that a team's list of people gives."""
     members = organisation.members(team)
     for one in members.people if members else ():
-        if one.status != "active":
-            continue  # such a key counts for nothing that is new
-        for entitled in one.keys:
+        for entitled in one.active_keys:  # of another nothing counts that is new
             name = f"{MAY}{wording.purposes(entitled.purposes)} in team {team}"
             key = PublicKey.parse(entitled.key)
             yield Office(documents.members_path(team), name, one.id, key)

@@ -8,9 +8,10 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Targets
 
-from sealift_signing import documents, floors, key_owners, publishing, roles, shape
+from sealift_signing import floors, key_owners, publishing, roles
 from sealift_signing.acts import versions, wording
 from sealift_signing.acts.material import Ask, Material, Prepared
+from sealift_signing.acts.member_list import list_members
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.counting_rules import rule_of
 from sealift_signing.documents import MemberKey, Members, Person
@@ -131,23 +132,19 @@ def _entitle(
     above = (role, roles.TARGETS, roles.ROOT)
     material.check_not_lost(who, PublicKey.parse(card.predicate.key), *above)
     after = with_person(before, card, purposes)
-    path, data = documents.members_path(team), shape.write(after)
-    documents.read_members(data, team)
-    signed, part = versions.listing(organisation, role, material, path, data)
-    entered = after.person(who)
+    listed = list_members(organisation, material, after)
+    entered = listed.members.person(who)
     words = [
         (
             f"Entitle {who} in team {team} with the {card.predicate.key_class} key "
             f"{card.predicate.key} to: {wording.purposes(purposes)}."
         ),
-        f"{wording.becomes(role, signed)}. {who} is then:",
+        f"{listed.becomes}. {who} is then:",
         *wording.indented(wording.person(entered) if entered else []),
         "Besides, it says as before:",
-        *wording.indented(
-            wording.members(replace(after, people=tuple(p for p in after.people if p.id != who)))
-        ),
+        *wording.indented(wording.members(listed.without(who))),
     ]
-    return Prepared((part,), tuple(words))
+    return Prepared((listed.part,), tuple(words))
 
 
 def with_person(members: Members, card: Signed[KeyCard], purposes: Iterable[str]) -> Members:

@@ -18,6 +18,7 @@ from sealift_signing.documents import (
     Assignment,
     FleetKeys,
     MachineKey,
+    MemberKey,
     Members,
     Person,
     RecallList,
@@ -83,9 +84,19 @@ def person(one: Person) -> list[str]:
     """A person of a team, with every key."""
     name = "" if one.printed_name == one.id else f" {drawn(one.printed_name)}"
     status = "" if one.status == "active" else f" ({one.status.upper()})"
+    return [f"{one.id}{name}{status}", *(line for key in one.keys for line in _member_key(key))]
+
+
+def _member_key(one: MemberKey) -> list[str]:
+    """One key of a person; of a retired one with all that goes on counting."""
+    held = f"{purposes(one.purposes)} with the {one.key_class} key {one.key}"
+    if one.status is None:
+        return [f"  may {held}"]
+    counts = one.counts or ()
+    after = "" if one.counts is None else f"; {counted(len(counts), 'statement')} of it count on"
     return [
-        f"{one.id}{name}{status}",
-        *(f"  may {purposes(k.purposes)} with the {k.key_class} key {k.key}" for k in one.keys),
+        f"  could {held} ({one.status.upper()}){after}",
+        *(f"    counts on until {still.until}: {still.sha256}" for still in counts),
     ]
 
 
