@@ -77,7 +77,7 @@ FORMATS = (
             "One key stands for one person.",
             "A withdrawal names a digest, or a model of this team and a version: all below it.",
             "`check_rows` stands where check rows may leave the hub; `requires` names it there.",
-            "Where a key has a `status`, `requires` names `key-status`; nobody compromised has one.",
+            "Where a key has a `status`, `requires` names it; nobody who is compromised has one.",
             "`counts` stands with each retired key, with no other, and in the order of digests.",
         ),
     ),
