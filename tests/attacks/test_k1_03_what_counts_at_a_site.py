@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sealift_signing.statements import ArtifactOutcome
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.site_on_paper import SiteOnPaper
 from tests.trust import STAGE, person
@@ -73,5 +74,5 @@ def finish(hub: HubOnPaper, made: dict[Case, Release]) -> None:
         hub.assign(one)
 
 
-def taken(hub: HubOnPaper, site: SiteOnPaper, medium: Path) -> list[object]:
+def taken(hub: HubOnPaper, site: SiteOnPaper, medium: Path) -> list[ArtifactOutcome]:
     return list(site.take(hub.export(medium)).receipt.artifacts)
