@@ -174,6 +174,7 @@ HUB = """
     gc
     job list
     show plant-7
+    sites
     policy
     settings
     comment P-2 mine

@@ -43,7 +43,7 @@ def test_the_page_plays_to_the_letter(
         if given[-2] == "--home":
             home, given = hub.folder / given[-1], given[:-2]
         code, out, err = cli("--home-is", home, *given)
-        assert (code, "No entry matches" in out) == (0, False), (words, err)
+        assert (code, "No entry" in out) == (0, False), (words, err)
         played += 1
     assert played > 8
     copy = hub.folder / "for-the-auditor"
@@ -75,4 +75,4 @@ def test_the_list_says_who_signed_and_where(hub: Acme, capsys: Capsys) -> None:
         assert "anna, ben (at the hub)" in said
         assert f"  team={TEAM}, person=gina\n" in said
         assert hub.public("ben").keyid not in said
-    assert "No entry matches" in cli.says("audit", "list", "--actor", "be")
+    assert "No entry tells of anybody called be." in cli("audit", "list", "--actor", "be")[2]

@@ -39,6 +39,7 @@ SHOWN = (
     "show anna",
     "next",
     "policy",
+    "sites",
     "settings",
     "team list",
     "audit list --limit 5",

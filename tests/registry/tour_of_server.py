@@ -273,6 +273,7 @@ TOUR: Mapping[str, Stop] = {
     "show_promotion": reads("/promotions/P-000001"),
     "list_sites": reads("/sites"),
     "show_site": reads(f"/sites/{SITE}"),
+    "show_overview": reads("/overview"),
     "list_transfers": reads("/transfers"),
     "show_transfer": reads(f"/transfers/{CARRIED}"),
     "list_people": reads("/people"),

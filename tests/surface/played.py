@@ -145,6 +145,7 @@ class Played:
         days.site("import medium")
         days.site("return --to medium")
         days.hub("receive medium")
+        days.hub("sites")
         for line in (f"show {SITE}", f"show {MODEL}/1", f"show {SITE}-000001"):
             days.hub(line)
 

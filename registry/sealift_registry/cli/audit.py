@@ -10,7 +10,7 @@ import click
 
 from sealift_registry.cli import refused_rows, remote
 from sealift_registry.cli.group import sealift
-from sealift_registry.cli.session import Session, command, split
+from sealift_registry.cli.session import Session, command, json_lines_option, split
 from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def audit() -> None:
     at_server=True,
 )
 @click.option("--type", "kind", metavar="TYPE", help="Only this type; promotion.* means all such.")
-@click.option("--site", "site_id", metavar="ID", help="Only entries about this site.")
+@click.option("--site", "site_id", metavar="ID", help="Only about this site, or of its own log.")
+@click.option("--at", metavar="hub|SITE", help="Only of the hub's log, or of this site's.")
 @click.option(
     "--actor",
     metavar="WHO",
@@ -58,41 +59,47 @@ def audit() -> None:
     show_default=True,
     help="At most N.",
 )
-@click.option("--beyond", type=click.IntRange(0), metavar="NO", help="Go on after entry NO.")
+@click.option("--beyond", metavar="NO", help="Go on after entry NO; what the list's end named.")
 @click.option("--oldest-first", is_flag=True, help="Begin with the oldest.")
+@json_lines_option
 def audit_list(
     session: Session,
     *,
     kind: str | None,
     site_id: str | None,
+    at: str | None,
     actor: str | None,
     terms: tuple[str, ...],
     entry_id: str | None,
     since: str | None,
     until: str | None,
     limit: int,
-    beyond: int | None,
+    beyond: str | None,
     oldest_first: bool,
+    json_lines: bool,
 ) -> None:
-    """List entries of the log, newest first.
+    """List entries of all logs, newest first.
+
+    Of the hub's, and of sites' as far as those came home.
+    What a site's log says is attested by that site's key, as of the receipt that is named.
 
     KIND is person (who signed, or whom it is about), team, model, promotion, site, transfer, role,
     or key (a key's id); --term signed-at=hub finds what was signed on the hub's own machine.
     """
-    from sealift_registry.audit.page_query import PageBounds
     from sealift_registry.shown import entries
-    from sealift_registry.views import log_entries
+    from sealift_registry.views.all_logs import LogsPlace
     from sealift_signing.transparency.entry import Term
     from sealift_signing.transparency.question import Question, day_or_time
 
     if session.server is not None:
         asked = (
-            *(("type", kind), ("site", site_id), ("actor", actor), ("id", entry_id)),
+            *(("type", kind), ("site", site_id), ("at", at), ("actor", actor), ("id", entry_id)),
             *(("term", one) for one in terms),
             *(("since", since), ("until", until), ("limit", limit), ("beyond", beyond)),
             ("oldest_first", oldest_first),
         )
-        remote.show(session, "audit-list", "/log/entries", asked)
+        each = "entries" if json_lines else ""
+        remote.show(session, "audit-list", "/log/entries", asked, each=each)
         return
     words = tuple(Term(name, value) for name, value in split(terms, "KIND=VALUE"))
     question = Question(
@@ -104,11 +111,13 @@ def audit_list(
         since=None if since is None else day_or_time(since),
         until=None if until is None else day_or_time(until),
     )
-    place = PageBounds(limit, beyond, not oldest_first)
+    place = LogsPlace(limit, beyond, not oldest_first, at)
     with session.app.hub.reading() as connection:
-        page = log_entries.page(connection, question, place)
-    found = entries.told(page)
-    session.terminal.answer("audit-list", found.data, found.lines)
+        found = entries.told(connection, question, place, whole=True)
+    if json_lines:
+        session.terminal.each(found.data["entries"])
+    else:
+        session.terminal.answer("audit-list", found.data, found.lines)
     refused_rows.check(found.refused)
 
 

@@ -36,6 +36,7 @@ MODULES: Mapping[str, str] = {
     "login": "signing_in",
     "logout": "signing_in",
     "whoami": "signing_in",
+    "sites": "sites",
     "list": "lists",
     "show": "show",
     "comment": "hub_words",

@@ -20,16 +20,23 @@ FORBIDDEN = "forbidden"
 """The code of what somebody may not see."""
 
 
-def show(session: Session, command: str, path: str, query: Query = ()) -> None:
+def show(session: Session, command: str, path: str, query: Query = (), *, each: str = "") -> None:
     """Print what is there, and end as the hub's own command would.
+
+    `each` names the member whose objects are printed a line each, where that is asked.
 
     Raises:
         SealiftError: the server's; or it leaves out a row, and says why.
     """
     asked = list(_asked(query))
     members = session.remote.members(path, asked)
-    lines = () if session.terminal.as_json else session.remote.lines(path, asked)
-    session.terminal.answer(command, without_schema(members), lines)
+    rows = members.get(each)
+    if each:
+        found = rows if isinstance(rows, list) else ()
+        session.terminal.each(one for one in found if isinstance(one, dict))
+    else:
+        lines = () if session.terminal.as_json else session.remote.lines(path, asked)
+        session.terminal.answer(command, without_schema(members), lines)
     _check_refused(members.get("refused"))
 
 

@@ -48,6 +48,11 @@ def _common(*, at_server: bool) -> list[click.Parameter]:
     ]
 
 
+json_lines_option = click.option(
+    "--json-lines", is_flag=True, help="Print a JSON object for each, a line each, for machines."
+)
+
+
 class Session:
     """One run of `sealift`; `today` is the date, where somebody stated it.
 

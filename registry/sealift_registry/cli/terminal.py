@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift_signing.drawing import plain
 from sealift_signing.printing import as_json, printed
+from sealift_signing.streams import spelled
 
 if TYPE_CHECKING:
     from sealift_sync.progress import Phase, Phases
@@ -42,6 +44,16 @@ class Terminal:
             return
         for line in _lines(text):
             click.echo(printed(self.naming(line), sys.stdout))
+
+    def each(self, data: Iterable[Mapping[str, Any]]) -> None:
+        """Print one JSON object for each of these, a line each: what programs read one by one."""
+        for one in data:
+            click.echo(as_json(one, sys.stdout))
+
+    def each_line(self, lines: Iterable[str]) -> None:
+        """Print lines that programs read as they are: none is broken, wherever it goes."""
+        for line in lines:
+            click.echo(spelled(plain(line), sys.stdout))
 
     def note(self, text: str | Iterable[str]) -> None:
         """Tell a person something on the way, as in `answer`; machines are not told."""

@@ -7,6 +7,7 @@ site's enrolments, or takes a transfer for one that was never written, asks the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -35,6 +36,45 @@ def enrolments(connection: Connection, site: str) -> frozenset[str]:
     """
     found = signed_log.every(connection, (ENROLLED,), ("site", site), site.encode())
     return frozenset(one.data["enrolment"] for one in found if one.data["site"] == site)
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A return that the hub's log says was taken in.
+
+    Attributes:
+        at: when.
+        size: how many entries the site's log on it had.
+        root: of the tree over them.
+        brought: how many of them were new.
+        transfers: those whose receipts were new.
+    """
+
+    at: str
+    size: int
+    root: bytes
+    brought: int
+    transfers: tuple[str, ...]
+
+
+def returns(connection: Connection, site: str) -> list[Returned]:
+    """The returns of a site that the log names, in its order.
+
+    Raises:
+        FailedError: the log is not the one that was signed.
+    """
+    found = signed_log.every(connection, (RETURNED,), ("site", site), site.encode())
+    return [
+        Returned(
+            one.at,
+            one.data["size"],
+            bytes.fromhex(one.data["root"]),
+            one.data["entries"],
+            tuple(one.data["transfers"]),
+        )
+        for one in reversed(list(found))
+        if one.data["site"] == site
+    ]
 
 
 def check_not_exported(connection: Connection, transfer: str) -> None:

@@ -117,22 +117,19 @@ class Sites:
                 "believes that it is enrolled was so by what this hub lost or gave up: it asks "
                 "again, in a new home.",
             )
-        said = found.answer.predicate
-        return EnrolledSite(
-            organisation=said.organisation,
-            id=name,
-            enrolment=found.answer.sha256,
-            stage=said.stage,
-            request=found.request,
-            answer=found.answer.envelope.data,
-            made=said.made,
-            earlier=frozenset(
-                one.answer.sha256
-                for one in every
-                if one.answer.predicate.made <= said.made
-                and one.answer.sha256 != found.answer.sha256
-            ),
-        )
+        return _enrolled(name, found, every)
+
+    def each(self, name: str) -> list[EnrolledSite]:
+        """A site as it was enrolled each time; the last of them is as it is now.
+
+        Raises:
+            NotFoundError: no such site is enrolled.
+            RefusedError: as `get`.
+        """
+        now, every = self.get(name), self.enrolments(name)
+        former = [one for one in every if one.answer.sha256 != now.enrolment]
+        former.sort(key=lambda one: (one.answer.predicate.made, one.answer.sha256))
+        return [*(_enrolled(name, one, every) for one in former), now]
 
     def enrolments(self, name: str) -> list[SiteEnrolment]:
         """Every enrolment of a site, also those that count no more.
@@ -152,3 +149,22 @@ class Sites:
         for digest in sorted(filed.enrolments(self._connection, name) - there):
             raise enrolments.missing(name, f"{digest[:12]}, which the log names")
         return found
+
+
+def _enrolled(name: str, found: SiteEnrolment, every: list[SiteEnrolment]) -> EnrolledSite:
+    """A site by one of its enrolments."""
+    said = found.answer.predicate
+    return EnrolledSite(
+        organisation=said.organisation,
+        id=name,
+        enrolment=found.answer.sha256,
+        stage=said.stage,
+        request=found.request,
+        answer=found.answer.envelope.data,
+        made=said.made,
+        earlier=frozenset(
+            one.answer.sha256
+            for one in every
+            if one.answer.predicate.made <= said.made and one.answer.sha256 != found.answer.sha256
+        ),
+    )

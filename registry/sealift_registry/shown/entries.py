@@ -1,20 +1,25 @@
-"""Entries of the log as they are listed."""
+"""Entries of the logs as they are listed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from sealift_registry.shown.told import Told, refusal_data, refusal_lines
+from sealift_registry.views import all_logs, entry_names
 from sealift_signing import shape
 from sealift_signing.drawing import drawn, word
 from sealift_signing.lists import in_columns
 from sealift_signing.transparency.question import names
+from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
-    from sealift_registry.audit import edge
-    from sealift_registry.views.pages import Page
+    from sqlalchemy import Connection
+
+    from sealift_registry.delivery.home_logs import HomeLog
+    from sealift_registry.views.all_logs import LoggedEntry, LogsPage, LogsPlace
     from sealift_signing.transparency.entry import Entry
+    from sealift_signing.transparency.question import Question
 
 LONGEST = 24
 """Letters of a name in the list; whole are those that `--json` prints."""
@@ -22,20 +27,73 @@ UNTOLD = {"key", "result", "signed-at"}
 """Terms that only a search wants: the list says who signed, what, and where."""
 
 
-def told(page: Page[edge.Under]) -> Told:
-    """A page of them."""
-    shown = [(str(seq), _when(e.at), e.type, _by(e), _words(e)) for seq, e in page.rows]
+def told(connection: Connection, question: Question, place: LogsPlace, *, whole: bool) -> Told:
+    """A page of the entries that match, of all logs.
+
+    Args:
+        connection: of one state of the hub.
+        question: what matches.
+        place: where the page lies.
+        whole: whoever asks is told of every name that there is.
+
+    Raises:
+        NotFoundError: a name in the question is of nothing that there is, where nothing matches.
+        SealiftError: as `views.all_logs.page`.
+    """
+    page = all_logs.page(connection, question, place)
+    nothing = ""
+    if not page.rows and not page.refused:
+        nothing = entry_names.sentence(connection, question, place, page, whole=whole)
+    return _told(page, nothing)
+
+
+def _told(page: LogsPage, nothing: str) -> Told:
+    rows = [(one.number, _when(one.entry.at), one.entry.type, one.entry) for one in page.rows]
+    shown = [(number, when, kind, _by(e), _words(e)) for number, when, kind, e in rows]
     columns = ("no.", "when (UTC)", "what", "by", "about")
-    nothing = [] if page.refused else ["No entry matches."]
-    lines = in_columns(columns, shown) if shown else nothing
+    lines = in_columns(columns, shown) if shown else [] if page.refused else [nothing]
     lines += refusal_lines(page.refused)
+    lines += _attested(page)
     if page.after is not None:
         lines += ["", f"There may be more: add --beyond {page.after}"]
     data = {
-        "entries": [{"seq": seq, **shape.to_json(entry)} for seq, entry in page.rows],
+        "entries": [each(one) for one in page.rows],
+        "logs": [_log_data(log) for log in page.asked],
         "refused": refusal_data(page.refused),
+        "beyond": page.after,
     }
     return Told(data, lines, page.refused)
+
+
+def each(one: LoggedEntry) -> dict[str, Any]:
+    """An entry, for machines."""
+    return {"log": one.log, "seq": one.seq, **shape.to_json(one.entry)}
+
+
+def _attested(page: LogsPage) -> Iterator[str]:
+    """By whose key what was shown of sites is attested, and as of when."""
+    there = {one.log for one in page.rows}
+    named = [log for log in page.asked if log.name in there]
+    if named:
+        yield ""
+    for log in named:
+        came = log.came
+        when = f"receipt {came.receipt}" if came.receipt else "what came home"
+        yield (
+            f"{log.name}: attested by that site's key, as of {when} "
+            f"({counted(came.size, 'entry', 'entries')}, taken in {_when(came.at)})."
+        )
+
+
+def _log_data(log: HomeLog) -> dict[str, Any]:
+    return {
+        "log": log.name,
+        "site": log.site.id,
+        "enrolment": log.site.enrolment,
+        "entries": log.came.size,
+        "receipt": log.came.receipt,
+        "taken_in": log.came.at,
+    }
 
 
 def _when(at: str) -> str:

@@ -112,8 +112,14 @@ class TermShown(Struct):
 
 
 class EntryShown(Struct, kw_only=True):
-    """An entry of the log."""
+    """An entry of a log.
 
+    Attributes:
+        log: whose: `hub`, or the site.
+        seq: its number there.
+    """
+
+    log: str
     seq: int
     format: int
     requires: list[str]
@@ -126,10 +132,68 @@ class EntryShown(Struct, kw_only=True):
     data: Any
 
 
+class HomeLogShown(Struct):
+    """A site's log, as far as it came home: attested by the site's key, as of a receipt.
+
+    Attributes:
+        entries: so many of them came home.
+        receipt: the newest that had come home by then; empty where none had.
+        taken_in: when.
+    """
+
+    log: str
+    site: str
+    enrolment: str
+    entries: int
+    receipt: str
+    taken_in: str
+
+
 class Entries(Struct):
-    """Entries of the log."""
+    """Entries of the hub's log and of sites'.
+
+    Attributes:
+        logs: the sites' logs that were asked.
+        beyond: what goes on behind these, where there may be more.
+    """
 
     entries: list[EntryShown]
+    logs: list[HomeLogShown]
+    refused: list[Refused]
+    beyond: str | None
+
+
+class RunsThere(Struct):
+    """What a host group of a site should run of a model, and what it does by the site's own log.
+
+    Attributes:
+        assigned: the version that should run; none where nothing should.
+        runs: the version that does; 0: none; none: nothing came home that says so.
+        since: when the site says that it switched to it.
+        heard: when the newest entry of the site's log was made.
+        receipt: the newest transfer whose receipt had come home.
+    """
+
+    site: str
+    group: str
+    model: str
+    assigned: int | None
+    runs: int | None
+    since: str | None
+    heard: str | None
+    receipt: str | None
+
+
+class OverviewShown(Struct):
+    """What runs where, at every site at once.
+
+    Attributes:
+        places: each host group and model; of a version, where it runs.
+        elsewhere: where the version is assigned, and is not known to run.
+    """
+
+    places: list[RunsThere]
+    elsewhere: list[RunsThere]
     refused: list[Refused]
 
 

@@ -7,16 +7,15 @@ from typing import Annotated, Any
 from litestar import Response, get
 from litestar.params import QueryParameter
 
-from sealift_registry.audit.page_query import PageBounds
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.shown import entries
 from sealift_registry.shown.told import Told
 from sealift_registry.trust import signed_log
 from sealift_registry.trust.hub import newest_note
-from sealift_registry.views import log_entries
+from sealift_registry.views import all_logs
 from sealift_registry.web import hub_shapes, places
 from sealift_registry.web.answering import API, Asking, Reads, answered, served_by
-from sealift_registry.web.guarding import within_of
+from sealift_registry.web.guarding import caller_of, within_of
 from sealift_signing.errors import UsageError, shown
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.entry import Term
@@ -51,11 +50,24 @@ def list_entries(
     until: When = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MOST, description="So many at most.")] = 50,
     beyond: Annotated[
-        int | None, QueryParameter(ge=0, le=2**53, description="Go on after this number.")
+        str | None,
+        QueryParameter(
+            max_length=200,
+            description="Go on after these, as `beyond` named them: 17, plant-7/17, or both.",
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        QueryParameter(
+            max_length=80, description="Only of this log: hub, or a site whose log came home."
+        ),
     ] = None,
     oldest_first: Annotated[bool, QueryParameter(description="Begin with the oldest.")] = False,
 ) -> Response[bytes]:
-    """List entries, newest first: to an auditor of some teams or sites those about them."""
+    """List entries of the hub's log and of sites', as far as those came home, newest first.
+
+    To an auditor of some teams or sites those about them.
+    """
     question = Question(
         id=entry,
         type=kind,
@@ -65,10 +77,13 @@ def list_entries(
         since=None if since is None else day_or_time(since),
         until=None if until is None else day_or_time(until),
     )
-    place = PageBounds(limit, beyond, not oldest_first, within=within_of(request))
-    with served_by(request).app.hub.reading() as connection:
-        page = log_entries.page(connection, question, place)
-    return answered(request, entries.told(page), page.after)
+    served = served_by(request)
+    place = all_logs.LogsPlace(limit, beyond, not oldest_first, at, within_of(request))
+    # A name that there is, or not, is told to who may see every name.
+    whole = served.gatekeeper.reach(caller_of(request), "audit.read").everything
+    with served.app.hub.reading() as connection:
+        found = entries.told(connection, question, place, whole=whole)
+    return answered(request, found)
 
 
 def _term(text: str) -> Term:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 HUB = Where()
+HUB_LOG = "hub"
+"""As `all_logs.HUB`: what the hub's own log is called."""
 
 
 def team_asked(_served: Served, connection: Connection) -> Where:
@@ -44,7 +46,11 @@ def entries_asked(_served: Served, connection: Connection) -> Where:
     terms = [one.partition("=") for one in asked.getall("term", [])]
     teams = [value for kind, _, value in terms if kind == "team"]
     models = [value.partition("/")[0] for kind, _, value in terms if kind == "model"]
-    return Where(team=next(iter(teams + models), None), site=asked.get("site"))
+    at = asked.get("at", HUB_LOG).partition("@")[0]
+    sites = {one for one in (asked.get("site"), None if at == HUB_LOG else at) if one}
+    # Of two sites there is nothing; who may not see everything is told of what they may see.
+    site = next(iter(sites)) if len(sites) == 1 else None
+    return Where(team=next(iter(teams + models), None), site=site)
 
 
 def of_promotion(served: Served, connection: Connection) -> Where:

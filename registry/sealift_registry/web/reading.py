@@ -14,6 +14,7 @@ from sealift_registry.catalog.pages import PagePlace
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
 from sealift_registry.shown import (
     lists,
+    overview,
     person,
     promotion,
     settings,
@@ -26,10 +27,12 @@ from sealift_registry.shown import (
 from sealift_registry.shown.told import Told
 from sealift_registry.storage.within import Within
 from sealift_registry.trust.repository import Repository
+from sealift_registry.views import overview as runs
 from sealift_registry.views import people, promotions, sites, transfers, versions
 from sealift_registry.web import hub_shapes, places, shapes
 from sealift_registry.web.answering import API, Asking, Reads, answered, served_by
 from sealift_registry.web.guarding import Part, caller_of, within_of
+from sealift_signing.transparency.question import day_or_time
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -190,6 +193,32 @@ def show_site(request: Asking) -> Response[bytes]:
 
 
 @get(
+    f"{API}/overview",
+    tags=["sites"],
+    **Reads("site.read", hub_shapes.OverviewShown, places.site_asked, SITE).declared(),
+)
+def show_overview(
+    request: Asking,
+    *,
+    of: Annotated[
+        str | None, QueryParameter(description="Only of this TEAM/MODEL, or TEAM/MODEL/VERSION.")
+    ] = None,
+    site: Site = None,
+    at: Annotated[
+        str | None, QueryParameter(description="As it was known before this day or time, in UTC.")
+    ] = None,
+) -> Response[bytes]:
+    """Show what runs where, at every site at once: of the sites that one may see."""
+    model, version = runs.ref_of(of) if of else (None, None)
+    until = None if at is None else day_or_time(at)
+    asked = runs.Asked(model, version, site, until, within_of(request))
+    served = served_by(request)
+    # Whether there is a model is told to who may see every one.
+    whole = served.gatekeeper.reach(caller_of(request), "model.read").everything
+    return _read(request, lambda connection: overview.told(connection, asked, whole=whole))
+
+
+@get(
     f"{API}/transfers",
     tags=["sites"],
     **Reads("transfer.read", shapes.Transfers, places.site_asked, SITE).declared(),
@@ -329,6 +358,14 @@ def show_next(request: Asking) -> Response[bytes]:
 
 ROUTES = (
     *(list_teams, list_versions, show_version, list_promotions, show_promotion),
-    *(list_sites, show_site, list_transfers, show_transfer, list_people, show_person),
+    *(
+        list_sites,
+        show_site,
+        show_overview,
+        list_transfers,
+        show_transfer,
+        list_people,
+        show_person,
+    ),
     *(list_roles, list_hardware_targets, show_policy, show_settings, show_next),
 )
