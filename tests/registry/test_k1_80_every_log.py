@@ -18,6 +18,7 @@ from sealift_registry.delivery import tables
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.views import all_logs, entry_names
 from sealift_registry.views.all_logs import LoggedEntry, LogsPage, LogsPlace
+from sealift_signing.canonical import Json
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint, site_origin
@@ -40,7 +41,7 @@ REASON = "It misreads sevens."
 
 def switched(at: Any, site: str, after: int, kind: str = "model.activated") -> Entry:  # noqa: ANN401
     terms = [Term("model", MODEL), Term("host-group", GROUP)]
-    data = {"before": 0, "after": after, "words": "Ok.", "reason": "It was assigned."}
+    data: dict[str, Json] = {"before": 0, "after": after, "words": "Ok.", "reason": "assigned"}
     return new_entry(kind, "operator", at, data, terms, site=site)
 
 

@@ -30,8 +30,8 @@ def sites(
     """Show what runs where, at every site.
 
     Of each host group and model: what is assigned, what runs, since when, and when the site was
-    heard of. Of a version it shows where that runs, and where it is assigned and not known to run. What runs
-    is told by the sites' own logs: attested by each site's key as of its receipt.
+    heard of. Of a version it shows where that runs, and where it is assigned and not known to run.
+    What runs is told by the sites' own logs: attested by each site's key as of its receipt.
     """
     from sealift_registry.shown import overview
     from sealift_registry.views.overview import Asked, ref_of
