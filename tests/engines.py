@@ -40,7 +40,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
             "g2_50_serving",
             "g2_60_reading",
             "g2_110_wanting",
-            *("k1_80_every_log", "k1_95_overview"),
+            *("k1_80_every_log", "k1_95_overview", "k1_110_what_needs_a_person"),
         ),
         *("g2_165_downloads", "g2_180_job_events", "g2_240_within_reach"),
         "g2_210_sessions_served",

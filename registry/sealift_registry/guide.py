@@ -42,7 +42,7 @@ from sealift_signing import roles
 from sealift_signing.clock import ClockError
 from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import SealiftError
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import counted, moment
 
 LONGEST_SHOWN = 400
 """Characters of why something was refused."""
@@ -329,18 +329,8 @@ def _site(one: SiteDue) -> Step:
             "it:",
             f"sealift submit FILE --medium {pasted([str(one.unsigned.medium)])}",
         )
-    if one.lack is SiteLack.ANSWER:
-        return Step(
-            f"Site {name} has not answered {one.transfer} yet. At the site: sealift-site "
-            "import DIR, then sealift-site return --to DIR; then here:",
-            "sealift receive DIR",
-        )
-    if one.lack is SiteLack.ATTENTION:
-        return Step(
-            f"What site {name} is assigned does not run there, or did not start; "
-            "the site says why:",
-            f"sealift show {name}",
-        )
+    if one.lack in _AFTERWARDS:
+        return _afterwards(one)
     if one.begun is not None:
         transfer, other = one.begun
         return Step(
@@ -349,6 +339,29 @@ def _site(one: SiteDue) -> Step:
             f"sealift export {name} --to DIR --key DISPATCHER --anew",
         )
     return Step(_why_export(one), f"sealift export {name} --to DIR --key DISPATCHER")
+
+
+_AFTERWARDS = {SiteLack.ANSWER, SiteLack.SILENT, SiteLack.ATTENTION, SiteLack.REFUSED}
+"""What a site waits for to which all was sent that it should run."""
+
+
+def _afterwards(one: SiteDue) -> Step:
+    """What somebody should look at there, or bring home from there."""
+    name = one.site.id
+    home = "sealift-site return --to DIR; then here:"
+    if one.lack is SiteLack.ANSWER:
+        since = f", which was exported {counted(one.days, 'day')} ago" if one.days else ""
+        return Step(
+            f"Site {name} has not answered {one.transfer} yet{since}. At the site: sealift-site "
+            f"import DIR, then {home}",
+            "sealift receive DIR",
+        )
+    if one.lack is SiteLack.SILENT:
+        silent = f"Nothing was heard of site {name} for {counted(one.days, 'day')}"
+        return Step(f"{silent}. At the site: {home}", "sealift receive DIR")
+    what = f"What site {name} is assigned does not run there, or did not start; the site says why:"
+    what = f"Site {name}: {one.first.rstrip('.')}." if one.first else what
+    return Step(what, f"sealift show {name}")
 
 
 def _why_export(one: SiteDue) -> str:

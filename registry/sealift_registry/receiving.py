@@ -35,6 +35,8 @@ def receive(app: App, medium: Path) -> tuple[Told, Sequence[SealiftError]]:
     """
     accepted, refused = app.returns.receive(medium)
     every = [_told(app, one) for one in accepted]
+    # Sites where somebody should look at something come first.
+    every.sort(key=lambda one: not (one.data["attention"] or one.data["lost"]))
     lines = [text for one in every for text in one.lines]
     lines += [f"Not taken in: {bad.what}" for bad in refused[1:]]
     data = {
@@ -107,9 +109,9 @@ def _told(app: App, one: AcceptedReturn) -> Told:
     entries = counted(one.entries, "new log entry", "new log entries")
     lines = [
         f"{one.site}: {receipts}, {entries} ({one.size} in all).",
-        *(text for each in one.receipts for text in _receipt_lines(each.predicate)),
         *(f"  {text}" for text in outcomes.first_lines(end)),
         *_lost_lines(one.site, lost),
+        *(text for each in one.receipts for text in _receipt_lines(each.predicate)),
         *(f"  on the medium, signed by nobody: {text}" for text in more_words(one.besides)),
         *(f"  {text}" for text in foreign(one.ignored)),
     ]

@@ -40,6 +40,8 @@ def entry(dice: random.Random, number: int) -> Entry:
             "software.changed",
             "transfer.imported",
             "store.checked",
+            *("model.rolled-back",) * 2,
+            "transfer.refused",
         ]
     )
     data: Json
@@ -100,6 +102,21 @@ def _imported(dice: random.Random) -> tuple[Json, list[Term]]:
     return {}, [Term("transfer", f"plant-7-{dice.randrange(99):06}")]
 
 
+def _went_back(dice: random.Random) -> tuple[Json, list[Term]]:
+    group, model = _place(dice)
+    versions: list[Json] = [1, 2, 3, 1, 2, 3, "2", True]
+    reasons: list[Json] = ["It misreads sevens.", 7]
+    said: dict[str, Json] = {"from": dice.choice(versions), "to": dice.choice(versions)}
+    said["reason"] = dice.choice(reasons)
+    return said, [Term("host-group", group), Term("model", model)]
+
+
+def _refused(dice: random.Random) -> tuple[Json, list[Term]]:
+    codes: list[Json] = ["role-forked", "blob-damaged", 7]
+    said: dict[str, Json] = {"code": dice.choice(codes), "what": "It is not whole."}
+    return said, [Term("transfer", f"plant-7-{dice.randrange(99):06}")]
+
+
 def _nothing(_: random.Random) -> tuple[Json, list[Term]]:
     return {}, []
 
@@ -113,6 +130,8 @@ _PARTICULARS: Mapping[str, Any] = {
     "software.changed": _software,
     "transfer.imported": _imported,
     "store.checked": _nothing,
+    "model.rolled-back": _went_back,
+    "transfer.refused": _refused,
 }
 
 
@@ -125,15 +144,21 @@ class Plainly:
     failed: dict[Place, Running] = field(default_factory=dict)
     checks: dict[Place, CheckOutcome] = field(default_factory=dict)
     heard: str | None = None
+    back: dict[Place, tuple[int, str]] = field(default_factory=dict)
+    refused: str | None = None
 
     def read(self, one: Entry) -> None:
         self.heard = one.at
         if one.type == "model.checked":
             self._read_checks(one)
+        self._read_refusal(one)
+        self._read_back(one)
         switch = site_entries.switched(one)
         if switch is None:
             return
         place = switch.place
+        if place in self.back and self.back[place][0] != switch.version:
+            del self.back[place]
         known, ran = self.newest.get(place), self.running.get(place)
         if known is None or known.version != switch.version:
             self.checks.pop(place, None)
@@ -146,6 +171,22 @@ class Plainly:
         if one.type == "model.activated":
             self.failed.pop(place, None)
             self._keep(place, _member(one.data, "checked"), one.at)
+
+    def _read_back(self, one: Entry) -> None:
+        terms = {term.kind: term.value for term in one.terms}
+        place = terms.get("host-group"), terms.get("model")
+        left, to, reason = (_member(one.data, name) for name in ("from", "to", "reason"))
+        if one.type != "model.rolled-back" or place[0] is None or place[1] is None:
+            return
+        if type(left) is int and type(to) is int and isinstance(reason, str):
+            self.back[place[0], place[1]] = (to, reason)
+
+    def _read_refusal(self, one: Entry) -> None:
+        code, what = _member(one.data, "code"), _member(one.data, "what")
+        if one.type == "transfer.imported":
+            self.refused = None
+        if one.type == "transfer.refused" and isinstance(code, str) and isinstance(what, str):
+            self.refused = code
 
     def _read_checks(self, one: Entry) -> None:
         told = _member(one.data, "checked")
@@ -167,7 +208,7 @@ class Plainly:
         """What was asked of it: what runs, what failed, the checks of what runs, and the time."""
         runs = {place: one for place, one in self.running.items() if one.version}
         checks = {place: one for place, one in self.checks.items() if place in runs}
-        return runs, self.failed, checks, self.heard
+        return runs, self.failed, checks, self.heard, self.back, self.refused
 
 
 def plainly(entries: Sequence[Entry]) -> Plainly:

@@ -57,7 +57,7 @@ def test_p0_262_the_hub_says_which_place_did_not_switch_and_why(
     (unlike,) = data["unlike_assigned"]
     assert (unlike["runs"], unlike["assigned"]) == (1, 2)
     assert steps(ready) == [f"sealift show {SITE}"]
-    assert "did not start" in sentences(ready)
+    assert "DID NOT START" in sentences(ready)
     ready.ingest(3, ready.goldens())  # to convert it can wait
     assert steps(ready) == [f"sealift show {SITE}", f"sealift convert {MODEL}/3"]
 

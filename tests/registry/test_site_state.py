@@ -28,6 +28,8 @@ def answers(state: SiteState) -> Any:  # noqa: ANN401 - to be compared
         {place: one.what for place, one in state.failed.items()},
         {place: one.what for place, one in state.checks.items()},
         None if state.heard is None else state.heard.what,
+        {place: (one.what.version, one.what.reason) for place, one in state.back.items()},
+        None if state.refused is None else state.refused.what.code,
     )
 
 

@@ -89,9 +89,10 @@ def _lines(one: Mapping[str, Any], server: str) -> Sequence[str]:
     came, ignored = one.get("receipts"), one.get("ignored")
     receipts = counted(len(came) if isinstance(came, list) else 0, "new receipt")
     entries = counted(_number(one, "entries"), "new log entry", "new log entries")
-    lost = _number(one, "lost")
+    lost, first = _number(one, "lost"), one.get("attention")
     return [
         f"{word(site)}: {receipts}, {entries} ({_number(one, 'size')} in all).",
+        *(f"  {text}" for text in (first if isinstance(first, list) else ())),
         *([f"  {counted(lost, 'blob')} of what it is assigned: lost there."] if lost else []),
         *(f"  Not read: {word(str(name))}" for name in (ignored or ())),
         f"  What runs there:  sealift show {pasted([site])} --server {pasted([server])}",

@@ -55,7 +55,7 @@ class Seeming:
     rank: Rank
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Said:
     """What the rows of a site say that it said last.
 
@@ -63,11 +63,13 @@ class _Said:
         runs: the versions that run, by host group and model.
         failed: the places where a switch failed.
         lost: the blobs that were lost.
+        refused: whether it did not believe a bundle, and took none in since.
     """
 
     runs: dict[Place, int] = field(default_factory=dict)
     failed: set[Place] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,13 @@ class _Wanted:
     manifests: frozenset[str]
 
 
-def sites(connection: Connection, store: BlobStore) -> list[Seeming]:
+def sites(connection: Connection, store: BlobStore, heard_since: str = "") -> list[Seeming]:
     """Every site that has a row: those that seem to be worst off first, each rank by its ids.
 
     Args:
         connection: to what says it.
         store: has the manifests of what is assigned; asked where a site has lost blobs.
+        heard_since: of which nothing came home since then, those wait as well.
     """
     sent = {
         (site, enrolment): (transfer, body)
@@ -92,7 +95,7 @@ def sites(connection: Connection, store: BlobStore) -> list[Seeming]:
     answered = _answered(connection, [transfer for transfer, _ in sent.values()])
     assigned = {one.role: one.digests for one in skimming.skim(connection, roles.SITE)}
     wanted = _assigned(connection, [digest for of in assigned.values() for digest in of])
-    said = _said_last(connection)
+    said, heard = _said_last(connection), _heard_last(connection)
     found = []
     for name, enrolment in _enrolments(connection):
         transfer, body = sent.get((name, enrolment), ("", b""))
@@ -101,6 +104,10 @@ def sites(connection: Connection, store: BlobStore) -> list[Seeming]:
         if transfer in answered and digests and _carries(body, digests):
             lost = answered[transfer]
             rank = _rank(wanted.get(name), said.get((name, enrolment)), lost, store)
+        elif _refused(said.get((name, enrolment))):
+            rank = Rank.AMISS
+        if rank is Rank.IN_ORDER and heard.get((name, enrolment), "") < heard_since:
+            rank = Rank.WAITS
         found.append(Seeming(name, rank))
     return sorted(found, key=lambda one: (one.rank, one.site))
 
@@ -113,10 +120,23 @@ def _rank(wanted: _Wanted | None, said: _Said | None, lost: set[str], store: Blo
     if wanted is None or said is None:
         return Rank.UNKNOWN
     unlike = any(said.runs.get(place) != version for place, version in wanted.versions.items())
-    if unlike or said.failed & wanted.versions.keys():
+    if unlike or said.refused or said.failed & wanted.versions.keys():
         return Rank.AMISS
     lost = lost | said.lost
     return Rank.AMISS if lost and lost & needed(store, wanted.manifests) else Rank.IN_ORDER
+
+
+def _refused(said: _Said | None) -> bool:
+    """Whether a site that did not answer seems to have refused what it was sent."""
+    return said is not None and said.refused
+
+
+def _heard_last(connection: Connection) -> dict[SitePlace, str]:
+    """When something came home last of each site's log, as rows have it."""
+    t = tables.site_checkpoint
+    query = select(t.c.site, t.c.enrolment, func.max(t.c.received).label("received"))
+    rows = connection.execute(query.group_by(t.c.site, t.c.enrolment))
+    return {(row.site, row.enrolment): row.received for row in rows}
 
 
 def _said_last(connection: Connection) -> dict[SitePlace, _Said]:
@@ -124,7 +144,7 @@ def _said_last(connection: Connection) -> dict[SitePlace, _Said]:
     t, e = tables.site_state, tables.site_entry
     found: dict[SitePlace, _Said] = {}
     query = select(t.c.site, t.c.enrolment, t.c.says, t.c.host_group, t.c.model, t.c.version)
-    told = (Says.HEARD, Says.RUNS, Says.FAILED)
+    told = (Says.HEARD, Says.RUNS, Says.FAILED, Says.REFUSED)
     for row in connection.execute(query.where(t.c.says.in_(told))):
         said = found.setdefault((row.site, row.enrolment), _Said())
         place = (row.host_group, row.model)
@@ -132,6 +152,8 @@ def _said_last(connection: Connection) -> dict[SitePlace, _Said]:
             said.runs[place] = row.version
         elif row.says == Says.FAILED:
             said.failed.add(place)
+        elif row.says == Says.REFUSED:
+            said.refused = True
     same = and_(e.c.site == t.c.site, e.c.enrolment == t.c.enrolment, e.c.seq == t.c.seq)
     entries = select(e.c.site, e.c.enrolment, e.c.body).join(t, same).where(t.c.says == Says.LOST)
     for site, enrolment, body in connection.execute(entries):

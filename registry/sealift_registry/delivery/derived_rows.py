@@ -17,6 +17,12 @@ from sealift_signing.errors import SealiftError
 if TYPE_CHECKING:
     from sealift_registry.trust.hub import Hub
 
+FILLED = f"{site_state.name}/2"
+"""What is filled: of which kind, and with everything that is derived by now.
+
+A hub whose rows are older knows less of each site than its log says: they are made anew once.
+"""
+
 
 def fill(hub: Hub) -> None:
     """Fill the derived tables of a hub whose rows are older than they are; once.
@@ -61,10 +67,10 @@ def _make(hub: Hub, *, only_once: bool) -> None:
             with suppress(SealiftError):
                 whole_logs.rebuild(connection, sites.get(name))
         if not is_filled(connection):
-            connection.execute(insert(derived_table).values(name=site_state.name))
+            connection.execute(insert(derived_table).values(name=FILLED))
 
 
 def is_filled(connection: Connection) -> bool:
     """Whether what was there before the derived rows were has its rows."""
-    query = select(derived_table.c.name).where(derived_table.c.name == site_state.name)
+    query = select(derived_table.c.name).where(derived_table.c.name == FILLED)
     return connection.execute(query).first() is not None

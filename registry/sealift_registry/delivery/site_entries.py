@@ -21,6 +21,12 @@ DAMAGED = "store.damaged"
 """The entry that names blobs which a site has no more."""
 IMPORTED = "transfer.imported"
 """The entry that each receipt is made right after."""
+REFUSED = "transfer.refused"
+"""The entry of a bundle, or a return, that a site did not believe."""
+WENT_BACK = "model.rolled-back"
+"""The entry of somebody's word to go back; what comes of it is a switch of its own."""
+FORKED = "role-forked"
+"""The code of two versions of one number: somebody signed twice."""
 NOT_CHECKED = "not-checked"
 OUTCOMES = {"passed": "passed", "failed": "FAILED", NOT_CHECKED: "was not made"}
 """How a check ended, and the word for it."""
@@ -62,6 +68,44 @@ class CheckOutcome:
     def was_made(self) -> bool:
         """Whether anything was asked: a check that was not made says nothing against one."""
         return self.outcome != NOT_CHECKED
+
+
+@dataclass(frozen=True)
+class WentBack:
+    """Somebody at a site had a place go back to an earlier version.
+
+    Attributes:
+        left: the version that ran.
+        version: the one to go back to.
+        reason: why, in their words.
+        by: who.
+    """
+
+    left: int
+    version: int
+    reason: str
+    by: str
+    at: str
+
+
+@dataclass(frozen=True)
+class RefusedThere:
+    """What a site did not believe, of the transfers that it named.
+
+    Attributes:
+        transfers: they; none where the medium did not say.
+        words: why not.
+    """
+
+    transfers: tuple[str, ...]
+    code: str
+    words: str
+    at: str
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether it is that somebody signed twice."""
+        return self.code == FORKED
 
 
 @dataclass(frozen=True)
@@ -113,6 +157,28 @@ def software(entry: Entry) -> Software | None:
     return Software(texts[0], tuple(texts[1:]), entry.at)
 
 
+def went_back(entry: Entry) -> tuple[Place, WentBack] | None:
+    """Where `entry` has somebody go back, and from what to what; None where it is no such."""
+    if entry.type != WENT_BACK:
+        return None
+    terms = {term.kind: term.value for term in entry.terms}
+    group, model, reason = terms.get("host-group"), terms.get("model"), _text(entry, "reason")
+    left, version = _member(entry.data, "from"), _member(entry.data, "to")
+    if group is None or model is None or reason is None:
+        return None
+    if type(left) is not int or type(version) is not int:
+        return None
+    return (group, model), WentBack(left, version, reason, entry.actor, entry.at)
+
+
+def refused(entry: Entry) -> RefusedThere | None:
+    """What `entry` says was not believed; None where it is no such entry."""
+    code, words = _text(entry, "code"), _text(entry, "what")
+    if entry.type != REFUSED or code is None or words is None:
+        return None
+    return RefusedThere(imported(entry), code, words, entry.at)
+
+
 def lost(entry: Entry) -> frozenset[str] | None:
     """The blobs that `entry`, of the type `DAMAGED`, says were lost; None if that is unclear."""
     named = entry.data.get("lost") if isinstance(entry.data, Mapping) else None
@@ -122,7 +188,7 @@ def lost(entry: Entry) -> frozenset[str] | None:
 
 
 def imported(entry: Entry) -> tuple[str, ...]:
-    """The transfers that `entry`, of the type `IMPORTED`, names."""
+    """The transfers that `entry`, of the types `IMPORTED` and `REFUSED`, names."""
     return tuple(term.value for term in entry.terms if term.kind == "transfer")
 
 
@@ -146,6 +212,12 @@ def _check(said: object, at: str) -> CheckOutcome | None:
     if not isinstance(outcome, str) or not isinstance(words, str) or outcome not in OUTCOMES:
         return None
     return CheckOutcome(outcome, words, at)
+
+
+def _text(entry: Entry, name: str) -> str | None:
+    """A sentence that an entry says under a name."""
+    said = _member(entry.data, name)
+    return said if isinstance(said, str) and SENTENCE.matches(said) else None
 
 
 def _member(said: object, name: str) -> object:

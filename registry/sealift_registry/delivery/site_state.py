@@ -22,8 +22,10 @@ from sealift_registry.delivery.site_entries import (
     STOPPED,
     CheckOutcome,
     Place,
+    RefusedThere,
     Running,
     Software,
+    WentBack,
 )
 from sealift_signing.transparency.entry import Entry
 
@@ -47,6 +49,10 @@ class Says(StrEnum):
     """The newest import, after which the site made a receipt."""
     LOST = "lost"
     """Blobs were lost, after the newest receipt was made."""
+    BACK = "back"
+    """Somebody had a place go back, and nothing else was switched to there since."""
+    REFUSED = "refused"
+    """The newest bundle that was not believed, where none was imported since."""
 
 
 class Pointer(NamedTuple):
@@ -83,6 +89,8 @@ class SiteState:
         software: the newest change of it.
         imported: the transfers of the newest import.
         lost: by entry what was lost after the newest receipt; None where an entry is unclear.
+        back: the places that somebody had go back, and that went nowhere else since.
+        refused: the newest bundle that was not believed, where none was imported since.
     """
 
     heard: EntryFact[str] | None = None
@@ -92,6 +100,8 @@ class SiteState:
     software: EntryFact[Software] | None = None
     imported: EntryFact[tuple[str, ...]] | None = None
     lost: dict[int, frozenset[str] | None] = field(default_factory=dict)
+    back: dict[Place, EntryFact[WentBack]] = field(default_factory=dict)
+    refused: EntryFact[RefusedThere] | None = None
 
     def read(self, seq: int, entry: Entry) -> None:
         """Go on with the next entry of the log, which is number `seq` of it."""
@@ -107,6 +117,12 @@ class SiteState:
             self.software = EntryFact(seq, software)
         if entry.type == IMPORTED:
             self.imported = EntryFact(seq, site_entries.imported(entry))
+            self.refused = None
+        back, refused = site_entries.went_back(entry), site_entries.refused(entry)
+        if back is not None:
+            self.back[back[0]] = EntryFact(seq, back[1])
+        if refused is not None:
+            self.refused = EntryFact(seq, refused)
         if entry.type == DAMAGED:
             self.lost[seq] = site_entries.lost(entry)
 
@@ -120,6 +136,9 @@ class SiteState:
 
     def _switch(self, seq: int, kind: str, switch: Running) -> None:
         place = switch.place
+        back = self.back.get(place)
+        if back is not None and back.what.version != switch.version:
+            del self.back[place]
         same = self._version(place) == switch.version
         if not same:
             self.checks.pop(place, None)
@@ -159,6 +178,10 @@ class SiteState:
             yield Pointer(Says.IMPORTED, "", "", 0, self.imported.seq)
         for seq in self.lost:
             yield Pointer(Says.LOST, "", "", 0, seq)
+        for (group, model), back in self.back.items():
+            yield Pointer(Says.BACK, group, model, back.what.version, back.seq)
+        if self.refused is not None:
+            yield Pointer(Says.REFUSED, "", "", 0, self.refused.seq)
 
 
 def state_of_log(entries: Iterable[Entry], receipt: int = 0) -> SiteState:
@@ -182,7 +205,11 @@ def state_of_pointers(
     for one in sorted(pointers, key=lambda pointer: pointer.says != Says.RUNS):
         _TAKE[one.says](state, one, entries[one.seq], checks)
     alike = len(pointers) == len(state.pointers()) and set(pointers) == state.pointers()
-    return state if alike and all(_can_be(state, place, entries) for place in state.runs) else None
+    alike = alike and all(_can_be(state, place, entries) for place in state.runs)
+    imported, refused = state.imported, state.refused
+    if imported is not None and refused is not None and refused.seq < imported.seq:
+        return None  # what was imported since made that good
+    return state if alike else None
 
 
 def _can_be(state: SiteState, place: Place, entries: Mapping[int, Entry]) -> bool:
@@ -191,7 +218,9 @@ def _can_be(state: SiteState, place: Place, entries: Mapping[int, Entry]) -> boo
     A check may be older than the switch: to what ran already, which takes no check away.
     """
     runs, failed, check = state.runs[place], state.failed.get(place), state.checks.get(place)
-    kind = entries[runs.seq].type
+    kind, back = entries[runs.seq].type, state.back.get(place)
+    if back is not None and back.seq < runs.seq and back.what.version != runs.what.version:
+        return False  # it went elsewhere since
     if check is not None and kind == FAILED and check.seq < runs.seq:
         return False  # such a switch is only one to something else
     if failed is None:
@@ -257,6 +286,18 @@ def _take_lost(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None
         state.lost[one.seq] = site_entries.lost(entry)
 
 
+def _take_back(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
+    back = site_entries.went_back(entry)
+    if back is not None:
+        state.back[back[0]] = EntryFact(one.seq, back[1])
+
+
+def _take_refused(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
+    refused = site_entries.refused(entry)
+    if refused is not None:
+        state.refused = EntryFact(one.seq, refused)
+
+
 _TAKE: Mapping[Says, Callable[[SiteState, Pointer, Entry, _Checks], None]] = {
     Says.HEARD: _take_heard,
     Says.RUNS: _take_runs,
@@ -265,4 +306,6 @@ _TAKE: Mapping[Says, Callable[[SiteState, Pointer, Entry, _Checks], None]] = {
     Says.SOFTWARE: _take_software,
     Says.IMPORTED: _take_imported,
     Says.LOST: _take_lost,
+    Says.BACK: _take_back,
+    Says.REFUSED: _take_refused,
 }

@@ -16,6 +16,9 @@ from sealift_signing.transparency.entry import read_entry
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import leaf_hash
 
+_LATER = {Says.BACK, Says.REFUSED}
+"""What rows of an older hub do not say, which are made anew once it is opened to be written."""
+
 
 def rebuild(connection: Connection, site: EnrolledSite) -> None:
     """Make the rows of `site` from all of its log that came home, as if there were none.
@@ -38,11 +41,13 @@ def differences(
 
     Of a site without rows nothing is said before the rows were filled.
     """
-    rows = rows_of(connection, site)
-    if not rows and (not bodies or not derived_rows.is_filled(connection)):
+    rows, filled = rows_of(connection, site), derived_rows.is_filled(connection)
+    if not rows and (not bodies or not filled):
         return
     there = {pointer(row) for row in rows}
     wanted = _of_whole(connection, site, bodies).pointers()
+    if not filled:  # of a hub that was written by older software and is only read
+        wanted = frozenset(one for one in wanted if one.says not in _LATER)
     begin = f"The rows of {WHAT} say of site {site.id} that"
     for one in sorted(there - wanted):
         yield f"{begin} {_claim(one)}; by its log that is not so."
@@ -78,6 +83,8 @@ _CLAIMS = {
     Says.CHECKED: "the newest check of {model}/{version} in {group} is in entry {seq}",
     Says.SOFTWARE: "its software changed last at entry {seq}",
     Says.IMPORTED: "its last import is entry {seq}",
+    Says.BACK: "{model} in {group} was had go back to version {version} by entry {seq}",
+    Says.REFUSED: "the newest bundle that it did not believe is told of by entry {seq}",
     Says.LOST: "entry {seq} says what it lost since its newest receipt",
 }
 

@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 LONGEST = 24
 """Letters of a name in the list; whole are those that `--json` prints."""
+LONGEST_WHY = 300
+"""Letters of why, likewise."""
+_WHY = {
+    "model.rolled-back": "reason",
+    "model.tried-again": "reason",
+    "model.activation-failed": "words",
+    "transfer.refused": "what",
+    "return.refused": "what",
+    "site.unassigned": "reason",
+}
+"""The member in which an entry says why."""
 UNTOLD = {"key", "result", "signed-at"}
 """Terms that only a search wants: the list says who signed, what, and where."""
 
@@ -117,8 +128,21 @@ def _words(entry: Entry) -> str:
     """What it is about, but for what another column says and the keys, which nobody reads."""
     said = {("person", name) for name in names(entry.actor)}
     said |= {("role", f"{term.kind}.{term.value}") for term in entry.terms}
-    return ", ".join(
+    about = ", ".join(
         f"{term.kind}={word(term.value)}"
         for term in entry.terms
         if term.kind not in UNTOLD and (term.kind, term.value) not in said
     )
+    why = _why(entry)
+    return f"{about}: {why}" if about and why else about or why
+
+
+def _why(entry: Entry) -> str:
+    """Why it came to that, where somebody, or a machine, said so."""
+    if not isinstance(entry.data, Mapping) or entry.type not in _WHY:
+        return ""
+    said, moved = entry.data.get(_WHY[entry.type]), ""
+    if entry.type == "model.rolled-back":
+        left, back = entry.data.get("from"), entry.data.get("to")
+        moved = f"from {left} to {back}, " if type(left) is type(back) is int else ""
+    return f"{moved}{drawn(said, LONGEST_WHY)}" if isinstance(said, str) and said else ""

@@ -29,7 +29,7 @@ from sealift_registry.delivery import (
 )
 from sealift_registry.delivery.attention import Rank, Seeming
 from sealift_registry.delivery.holdings import missed
-from sealift_registry.delivery.outcomes import outcomes_at
+from sealift_registry.delivery.outcomes import first_lines, outcomes_at
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.delivery.unsigned_transfers import UnsignedTransfer
 from sealift_registry.promotion.status import Counted, Counting
@@ -49,6 +49,8 @@ PAGE = 10
 MOST_PAGES = 3
 """So many pages are verified at most, where it turns out that nothing is to be told of many."""
 SOON = timedelta(days=14)
+SILENT = timedelta(days=30)
+"""For so long a site may say nothing before somebody is told; a ship's voyage takes weeks."""
 
 
 @dataclass(frozen=True)
@@ -132,11 +134,13 @@ class SiteLack(Enum):
     ANSWER = "it has not answered the last bundle"
     BLOBS = "it has lost blobs of what it is assigned"
     ATTENTION = "it does not run what it is assigned"
+    REFUSED = "it did not believe what was sent"
+    SILENT = "nothing was heard of it for long"
 
     @property
     def is_amiss(self) -> bool:
         """Whether something went wrong there, and not only something is still to be done."""
-        return self in {SiteLack.BLOBS, SiteLack.ATTENTION}
+        return self in {SiteLack.BLOBS, SiteLack.ATTENTION, SiteLack.REFUSED}
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,8 @@ class SiteDue:
         begun: where no bundle is there yet, one that another host has begun: its id, and the host.
         transfer: the id of its last bundle.
         blobs: how many it has lost.
+        first: what should be looked at first there, where something is amiss.
+        days: for how many nothing was heard of it, or it did not answer.
     """
 
     site: EnrolledSite
@@ -156,6 +162,8 @@ class SiteDue:
     transfer: str = ""
     blobs: int = 0
     begun: tuple[str, str] | None = None
+    first: str = ""
+    days: int = 0
 
 
 @dataclass(frozen=True)
@@ -303,7 +311,7 @@ def sites(hub: Hub, connection: Connection, within: Within = ALL) -> SitesDue:
 
     What went wrong can take weeks to be mended, and hides nothing that is to be done meanwhile.
     """
-    seeming = attention.sites(connection, hub.home.blobs)
+    seeming = attention.sites(connection, hub.home.blobs, moment(hub.now() - SILENT))
     seeming = [one for one in seeming if within.has_site(one.site)]
     amiss = [one for one in seeming if one.rank is Rank.AMISS]
     found, beyond = list[SiteDue](), dict[Rank, list[str]]()
@@ -357,9 +365,17 @@ def _under_way(
     hub: Hub, connection: Connection, site: EnrolledSite, assigned: Assignment, last: Transfer
 ) -> SiteDue | None:
     """What a site waits for that was sent all that it is assigned."""
+    found = outcomes_at(connection, site, assigned)
+    first, now = next(first_lines(found), ""), hub.now()
     if receipts.answer_to(connection, last) is None:
-        return SiteDue(site, SiteLack.ANSWER, transfer=last.id)
+        if found.refused is not None and last.id in found.refused.transfers:
+            return SiteDue(site, SiteLack.REFUSED, transfer=last.id, first=first)
+        days = (now - instant(last.made)).days
+        return SiteDue(site, SiteLack.ANSWER, transfer=last.id, days=days)
     if count := missed(connection, site, hub.home.blobs, assigned):
         return SiteDue(site, SiteLack.BLOBS, blobs=count)
-    found = outcomes_at(connection, site, assigned)
-    return SiteDue(site, SiteLack.ATTENTION) if found.failed or found.unlike else None
+    if found.is_amiss:
+        return SiteDue(site, SiteLack.ATTENTION, first=first)
+    if found.heard is not None and (days := (now - instant(found.heard)).days) >= SILENT.days:
+        return SiteDue(site, SiteLack.SILENT, days=days)
+    return None

@@ -10,6 +10,8 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from sealift_registry.web.site_shapes import HeldThere, RefusedThere, WentBack
+
 Text = str | None
 
 
@@ -453,6 +455,10 @@ class SiteShown(Struct):
     not_started: list[NotStarted]
     unlike_assigned: list[Unlike]
     checks: list[SiteCheck]
+    attention: list[str]
+    rolled_back: list[WentBack]
+    refused_there: list[RefusedThere]
+    held: list[HeldThere]
     more: dict[str, Any] | UnsetType = UNSET
 
 
