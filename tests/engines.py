@@ -88,7 +88,12 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "g2_238_proxies",
             "g2_272_large_files",
         ),
-        "It asks a server of a test's own, and no hub.": ("g2_115_a_desks_client",),
+        "It asks a server of a test's own, and no hub.": (
+            *("g2_115_a_desks_client", "k1_122_asking_mlflow"),
+        ),
+        "Its questions are asked on both elsewhere; it is about how many entries there are.": (
+            "k1_120_the_questions",
+        ),
         "It kills servers, each of which has a store of its own.": ("g2_204_server_under_load",),
         "It is about what is refused before any row is read.": ("g2_321_odd_input",),
         "It is about what a desk makes of a server's answers.": (

@@ -40,6 +40,34 @@ def each_in_columns(
     return [list(_side_by_side(row, widths)) for row in (first, *others)]
 
 
+def fitted(headings: Row, rows: Sequence[Row], width: int | None) -> list[str]:
+    """As `in_columns`, and no name is broken: where columns are too narrow for one, as blocks.
+
+    A block begins with a row's first cell, and has a line for each other heading and its cell; they
+    are wider than `width` where a name alone is.
+    """
+    if width is None:
+        return in_columns(headings, rows)
+    shown = [[plain(cell) for cell in row] for row in (headings, *rows)]
+    columns = list(zip(*shown, strict=True))
+    widths = [max(map(cells, column)) for column in columns]
+    least = [max(cells(word) for cell in column for word in cell.split(" ")) for column in columns]
+    left = width - len(GAP) * (len(columns) - 1)
+    if sum(least) > left:
+        return [line for row in shown[1:] for line in _block(shown[0], row)]
+    while sum(widths) > left:
+        wider = [n for n, one in enumerate(widths) if one > least[n]]
+        widths[max(wider, key=widths.__getitem__)] -= 1
+    found = [[_folded(cell, w) for cell, w in zip(row, widths, strict=True)] for row in shown]
+    return [line for row in found for line in _side_by_side(row, widths)]
+
+
+def _block(headings: Sequence[str], row: Sequence[str]) -> Iterator[str]:
+    yield row[0]
+    named = zip(headings[1:], row[1:], strict=True)
+    yield from (f"  {heading}: {cell}" for heading, cell in named if cell)
+
+
 def tab_separated(headings: Row, rows: Iterable[Row]) -> list[str]:
     """A line for the headings and for each row, for programs such as `cut`."""
     return ["\t".join(map(plain, row)) for row in (headings, *rows)]

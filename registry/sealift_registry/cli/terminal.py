@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift_registry.shown.told import Later
 from sealift_signing.drawing import plain
+from sealift_signing.line_wrapping import columns
 from sealift_signing.printing import as_json, printed
 from sealift_signing.streams import spelled
 
@@ -42,6 +44,7 @@ class Terminal:
             said = {"schema": f"sealift/{command}/1", **data}
             click.echo(as_json(said, sys.stdout))
             return
+        text = text.within(columns(sys.stdout)) if isinstance(text, Later) else text
         for line in _lines(text):
             click.echo(printed(self.naming(line), sys.stdout))
 

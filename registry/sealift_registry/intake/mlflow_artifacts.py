@@ -26,7 +26,7 @@ PROXIED = "mlflow-artifacts"
 """The scheme of what the tracking server itself hands out."""
 
 _DENIED = frozenset({401, 403})
-_ABSENT = 404
+_ABSENT, _FORBIDDEN = 404, 403
 
 
 def download(location: str, tracking_uri: str, into: Path, progress: Progress) -> None:
@@ -200,14 +200,17 @@ def _is_absent(bad: Exception) -> bool:
     return code in {"NoSuchKey", str(_ABSENT)}
 
 
-def denied(subject: str, status: int) -> FailedError:
-    """The error where the tracking server does not take who asks."""
+def denied(what: str, status: int, subject: str = "") -> FailedError:
+    """The error where the tracking server does not take who asks, or not for that."""
+    who = "whoever we are signed in as has no right to read it"
+    said = who if status == _FORBIDDEN else "it does not take the name and password, or token"
+    need = "Have whoever runs it grant READ on that to the account of MLFLOW_TRACKING_USERNAME"
+    other = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
     return FailedError(
         "mlflow-denied",
-        f"The MLflow server lets us read nothing of {subject} (HTTP status {status}).",
-        subject=subject,
-        next_step="Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
-        "MLFLOW_TRACKING_TOKEN, of somebody who may read it.",
+        f"The MLflow server lets us read nothing of {what}: {said} (HTTP status {status}).",
+        subject=subject or what,
+        next_step=f"{need}, or {other}, of somebody who may read it.",
     )
 
 

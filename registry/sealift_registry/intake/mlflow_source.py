@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,8 @@ _BY_VERSION = re.compile(r"models:/(?P<name>[^/@:]+)/(?P<version>[1-9][0-9]*)")
 _BY_ALIAS = re.compile(r"models:/(?P<name>[^/@:]+)@(?P<alias>[^/@:]+)")
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
+PATIENCE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+"""MLflow's own setting for how many seconds it waits for an answer."""
 WORKER = Worker(
     module="sealift_registry.intake.mlflow_worker",
     name="the MLflow reader",
@@ -39,7 +42,7 @@ WORKER = Worker(
     given={
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+        PATIENCE: "60",
     },
     absent=("pandas",),
 )
@@ -76,6 +79,9 @@ class MlflowSource:
         uri = checked_uri(self.tracking_uri)
         open_staging(into)
         request: Document = {"tracking_uri": uri, "into": str(into.absolute())}
+        if patience := _patience():
+            request["patience"] = patience
+            worker = replace(worker, given={**worker.given, PATIENCE: str(patience)})
         answer = ask(worker, "fetch", request | asked, progress, work=into.parent)
         if "folder" in answer:
             files = copy_tree(Path(answer["folder"]), into, progress)
@@ -92,6 +98,12 @@ class MlflowSource:
             files=tuple(files),
         )
         return checked(record)
+
+
+def _patience() -> int:
+    """For how many seconds somebody chose to wait for an answer; 0 where nobody did."""
+    given = os.environ.get(PATIENCE, "")
+    return int(given) if given.isdecimal() else 0
 
 
 def check_asked(model_uri: str) -> None:

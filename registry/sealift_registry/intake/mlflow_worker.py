@@ -21,7 +21,13 @@ from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 
 LARGEST_MLMODEL = 4 * 1024**2
 ANSWERS_WITHIN = 10
-"""Seconds in which a tracking server must say something before we call it unreachable."""
+"""Seconds in which a tracking server must say something before we call it slow."""
+PATIENCE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+"""As `mlflow_source.PATIENCE`, to be told."""
+RUNS = "runs"
+"""The scheme of a name for what a run logged."""
+BEGINNING = 512
+"""Bytes of an answer by which a page for people is told."""
 
 LOUD_TAGS = frozenset({"mlflow.log-model.history"})
 """Says again, at length, what MLmodel says."""
@@ -47,7 +53,8 @@ def fetch(request: Document, progress: Progress) -> Document:
     except MlflowException as bad:
         raise_misled(bad)
         if (status := bad.get_http_status_code()) in {401, 403}:
-            raise mlflow_artifacts.denied(request["tracking_uri"], status) from bad
+            what = f"the registered model {request['name']!r} at {request['tracking_uri']}"
+            raise mlflow_artifacts.denied(what, status, request["tracking_uri"]) from bad
         raise FailedError(
             "mlflow-failed",
             f"MLflow at {request['tracking_uri']} answered: {first_line(bad)}.",
@@ -75,14 +82,14 @@ def _fetch(request: Document, progress: Progress) -> Document:
     from mlflow import MlflowClient, set_registry_uri, set_tracking_uri
 
     uri = request["tracking_uri"]
-    _check_reachable(uri)
+    _check_reachable(uri, request.get("patience") or ANSWERS_WITHIN)
     set_tracking_uri(uri)  # the artifact repositories ask the global, not the client
     set_registry_uri(uri)
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     with brief():
         version = _find_version(client, request)
         logged = _logged_model(client, version)
-        location = logged.artifact_location if logged else _download_location(client, version)
+        location = logged.artifact_location if logged else _location(client, version)
         folder = _local_folder(location, uri)
     if folder is None:
         mlflow_artifacts.download(location, uri, Path(request["into"]), progress)
@@ -93,7 +100,7 @@ def _fetch(request: Document, progress: Progress) -> Document:
     return answer if folder is None else answer | {"folder": str(folder)}
 
 
-def _check_reachable(uri: str) -> None:
+def _check_reachable(uri: str, patience: int) -> None:
     """Ask once and briefly, where MLflow itself would retry for minutes."""
     if not uri.startswith(("http://", "https://")):
         return
@@ -102,11 +109,15 @@ def _check_reachable(uri: str) -> None:
     from mlflow.utils.rest_utils import http_request
 
     try:
-        ask_once = {"max_retries": 0, "timeout": ANSWERS_WITHIN, "raise_on_status": False}
-        http_request(get_default_host_creds(uri), "/health", "GET", stream=True, **ask_once).close()
+        ask_once = {"max_retries": 0, "timeout": patience, "raise_on_status": False}
+        credentials = get_default_host_creds(uri)
+        with http_request(credentials, "/health", "GET", stream=True, **ask_once) as answer:
+            begun = next(answer.iter_content(BEGINNING), b"")
     except MlflowException as bad:
         raise_misled(bad)
         cause = type(bad.__cause__ or bad.__context__ or bad).__name__
+        if "Timeout" in cause or "timed out" in str(bad):
+            raise _slow(uri, patience) from bad
         raise FailedError(
             "mlflow-unreachable",
             f"No MLflow tracking server answers at {uri} ({cause}).",
@@ -114,6 +125,24 @@ def _check_reachable(uri: str) -> None:
             next_step="Check the address, and that the server runs; where its certificate is your "
             "own, set MLFLOW_TRACKING_SERVER_CERT_PATH.",
         ) from bad
+    if begun.lstrip().startswith(b"<"):
+        raise FailedError(
+            "mlflow-sign-in-page",
+            f"At {uri} a page for people answers, such as one to sign in on, and no MLflow.",
+            subject=uri,
+            next_step="Set MLFLOW_TRACKING_TOKEN to a token that whoever runs the server gives "
+            "out, or name the address behind that page.",
+        )
+
+
+def _slow(uri: str, patience: int) -> FailedError:
+    return FailedError(
+        "mlflow-slow",
+        f"The MLflow tracking server at {uri} said nothing for {patience} seconds: it is slow, or "
+        "something on the way to it is.",
+        subject=uri,
+        next_step=f"Run the command again; to wait longer, set {PATIENCE} to more seconds.",
+    )
 
 
 def _find_version(client: Any, request: Document) -> Any:  # noqa: ANN401 - MLflow is Any to us
@@ -168,8 +197,31 @@ def _logged_model(client: Any, version: Any) -> Any:  # noqa: ANN401 - MLflow is
     return _or_none(lambda: client.get_logged_model(found)) if found else None
 
 
-def _download_location(client: Any, version: Any) -> str:  # noqa: ANN401 - MLflow is Any to us
-    return str(client.get_model_version_download_uri(version.name, version.version))
+def _location(client: Any, version: Any) -> str:  # noqa: ANN401 - MLflow is Any to us
+    """Where the files of a version lie; `runs:/RUN/PATH` is a name, and is looked up.
+
+    Raises:
+        NotFoundError: there is no such run any more.
+    """
+    location = str(client.get_model_version_download_uri(version.name, version.version))
+    if urlsplit(location).scheme != RUNS:
+        return location
+    run_id, _, path = location.removeprefix(f"{RUNS}:").lstrip("/").partition("/")
+    run = _or_none(lambda: client.get_run(run_id))
+    if run is None:
+        raise NotFoundError(
+            "mlflow-run-unknown",
+            f"Version {version.version} of the MLflow model {version.name!r} is of the run "
+            f"{run_id!r}, which is not there.",
+            subject=location,
+            next_step="Restore the run in MLflow, or register the model again.",
+        )
+    # Since MLflow 3 what a run logs as a model lies beside the run's own files.
+    for output in run.outputs.model_outputs if run.outputs else ():
+        logged = _or_none(lambda of=output: client.get_logged_model(of.model_id))
+        if logged is not None and logged.name == path:
+            return str(logged.artifact_location)
+    return f"{str(run.info.artifact_uri).rstrip('/')}/{path}"
 
 
 def _local_folder(location: str, tracking_uri: str) -> Path | None:

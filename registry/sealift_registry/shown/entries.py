@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sealift_registry.shown.told import Told, refusal_data, refusal_lines
+from sealift_registry.shown.told import Later, Told, refusal_data, refusal_lines
 from sealift_registry.views import all_logs, entry_names
 from sealift_signing import shape
 from sealift_signing.drawing import drawn, word
-from sealift_signing.lists import in_columns
+from sealift_signing.lists import fitted
 from sealift_signing.transparency.question import names
 from sealift_signing.vocabulary import counted
 
@@ -59,21 +60,26 @@ def told(connection: Connection, question: Question, place: LogsPlace, *, whole:
 
 
 def _told(page: LogsPage, nothing: str) -> Told:
-    rows = [(one.number, _when(one.entry.at), one.entry.type, one.entry) for one in page.rows]
-    shown = [(number, when, kind, _by(e), _words(e)) for number, when, kind, e in rows]
-    columns = ("no.", "when (UTC)", "what", "by", "about")
-    lines = in_columns(columns, shown) if shown else [] if page.refused else [nothing]
-    lines += refusal_lines(page.refused)
-    lines += _attested(page)
-    if page.after is not None:
-        lines += ["", f"There may be more: add --beyond {page.after}"]
+    """A page of them; `nothing` is said where there is none."""
     data = {
         "entries": [each(one) for one in page.rows],
         "logs": [_log_data(log) for log in page.asked],
         "refused": refusal_data(page.refused),
         "beyond": page.after,
     }
-    return Told(data, lines, page.refused)
+    return Told(data, Later(partial(_lines, page, nothing)), page.refused)
+
+
+def _lines(page: LogsPage, nothing: str, width: int | None) -> list[str]:
+    rows = [(one.number, _when(one.entry.at), one.entry.type, one.entry) for one in page.rows]
+    shown = [(number, when, kind, _by(e), _words(e)) for number, when, kind, e in rows]
+    columns = ("no.", "when (UTC)", "what", "by", "about")
+    lines = fitted(columns, shown, width) if shown else [] if page.refused else [nothing]
+    lines += refusal_lines(page.refused)
+    lines += _attested(page)
+    if page.after is not None:
+        lines += ["", f"There may be more: add --beyond {page.after}"]
+    return lines
 
 
 def each(one: LoggedEntry) -> dict[str, Any]:

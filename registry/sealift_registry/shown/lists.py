@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sealift_registry.shown.told import Later, Told, refusal_data, refusal_lines
 from sealift_registry.storage.within import ALL, Within
 from sealift_signing.drawing import pasted, word
-from sealift_signing.lists import in_columns
+from sealift_signing.lists import fitted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -99,11 +99,12 @@ def told(here: Here, connection: Connection, kind: str, asked: Asked) -> Told:
     return Told(data, Later(partial(_lines, found)), refused)
 
 
-def _lines(found: Listing) -> list[str]:
+def _lines(found: Listing, width: int | None) -> list[str]:
     headings, refused = found.headings, found.refused
     lines = [found.empty]
     if found.rows or refused:
-        lines = in_columns(*_shown(headings, [_told(headings, row) for row in found.rows]))
+        shown = _shown(headings, [_told(headings, row) for row in found.rows])
+        lines = fitted(*shown, width)
     lines += refusal_lines(refused)
     if found.after is not None:
         lines += ["", f"There is more: add --beyond {pasted([found.after])}"]

@@ -12,7 +12,7 @@ from sealift_registry.shown.told import Later, Told, refusal_data, refusal_lines
 from sealift_registry.views import asked as checks
 from sealift_registry.views import overview
 from sealift_signing.drawing import word
-from sealift_signing.lists import in_columns
+from sealift_signing.lists import fitted
 from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
@@ -77,12 +77,12 @@ def _data(one: RunsThere) -> dict[str, Any]:
     }
 
 
-def _lines(found: Overview, asked: Asked) -> list[str]:
+def _lines(found: Overview, asked: Asked, width: int | None) -> list[str]:
     lines = list(_first(found, asked))
     lines += [""] if lines else []
     if found.rows:
         headings = ("site", "group", "model", "assigned", "runs", "since", "heard")
-        lines += in_columns(headings, [_row(one) for one in found.rows])
+        lines += fitted(headings, [_row(one) for one in found.rows], width)
     elif not found.refused:
         lines.append(_nothing(asked))
     lines += refusal_lines(found.refused)

@@ -12,14 +12,21 @@ if TYPE_CHECKING:
 
 
 class Later(Sequence[str]):
-    """Lines that are made once somebody reads them: machines do not, and tables take their time."""
+    """Lines that are made once somebody reads them: machines do not, and tables take their time.
 
-    def __init__(self, make: Callable[[], list[str]]) -> None:
+    They are made for a width, as that is known where they are read.
+    """
+
+    def __init__(self, make: Callable[[int | None], list[str]]) -> None:
         self._make = make
+
+    def within(self, width: int | None) -> list[str]:
+        """The lines for a terminal of `width` columns; None: of any."""
+        return self._lines if width is None else self._make(width)
 
     @cached_property
     def _lines(self) -> list[str]:
-        return self._make()
+        return self._make(None)
 
     @overload
     def __getitem__(self, place: int) -> str: ...
