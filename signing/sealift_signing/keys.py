@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     generate_private_key,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -44,6 +45,8 @@ from sealift_signing.public_key import PublicKey
 LARGEST = 64 * 1024
 """Bytes of a key file, or of a passphrase with all that stands after it: far more than any has."""
 
+TRIES = 3
+"""How often a person may type a key's passphrase in one command."""
 LONGEST = 1_023
 """Bytes of a new key's passphrase; OpenSSL reads no more, and a key outlives the tools of today."""
 
@@ -68,6 +71,11 @@ class Passphrases:
     environment: Mapping[str, str]
     ask: Callable[[str], str] | None
     warn: Callable[[str], None] = lambda _: None
+
+    def is_typed(self, key: Path) -> bool:
+        """Whether a person types the passphrase of the key file `key`."""
+        given = self.file is not None or self.environment.get(variable(key))
+        return self.ask is not None and not given
 
     def of(self, key: Path) -> bytes:
         """The passphrase of the key file `key`.
@@ -303,10 +311,7 @@ def _private(pem: bytes, path: Path, passphrases: Passphrases) -> PrivateKey:
     if kind in _OTHERS:
         raise _other_form(kind, path)
     weak = key_forms.weakness(pem)
-    try:
-        key = load_pem_private_key(pem, passphrases.of(path))
-    except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
-        raise _not_opened(path, bad) from bad
+    key = _opened(pem, path, passphrases)
     if weak:
         passphrases.warn(
             f"{path} {weak}, so whoever copies the file may guess it. Wrap it anew: "
@@ -323,6 +328,26 @@ def _private(pem: bytes, path: Path, passphrases: Passphrases) -> PrivateKey:
     return key
 
 
+def _opened(pem: bytes, path: Path, passphrases: Passphrases) -> PrivateKeyTypes:
+    """The key in `pem`. Whoever types its passphrase may mistype it, and does not see it.
+
+    Raises:
+        MalformedError: the passphrase is wrong, each of the `TRIES` times that it was typed.
+    """
+    left = TRIES if passphrases.is_typed(path) else 1
+    while True:
+        left -= 1
+        try:
+            return load_pem_private_key(pem, passphrases.of(path))
+        except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
+            wrong = _not_opened(path, bad)
+            if not (left and str(bad).startswith(_WRONG)):
+                raise wrong from bad
+        passphrases.warn(f"{wrong.what} It can be typed {left} more time{'s' * (left > 1)}.")
+
+
+_WRONG = "Incorrect password"
+"""How the library begins to say so."""
 _ANEW = (
     "A key for Sealift is one of its own: sealift-sign key new FILE. An ECDSA key, and no other, "
     "can be converted, in a copy: ssh-keygen -p -m PKCS8 -f COPY"
@@ -359,7 +384,7 @@ def _other_form(kind: str, path: Path) -> RefusedError:
 
 def _not_opened(path: Path, bad: Exception) -> MalformedError:
     """Why a key did not open: the library knows a wrong passphrase, but for one in 256."""
-    if str(bad).startswith("Incorrect password"):
+    if str(bad).startswith(_WRONG):
         return MalformedError(
             "key-not-opened",
             f"{path} could not be opened: the passphrase is wrong.",

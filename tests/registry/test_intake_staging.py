@@ -73,6 +73,7 @@ def test_symbolic_links_are_not_followed(tmp_path: Path, to_folder: bool) -> Non
     assert error.code == "source-file-kind"
     assert "model.onnx" in error.what
     assert "symbolic link" in error.what
+    assert "cp -rL FOLDER COPY" in error.next_step
 
 
 def test_a_link_as_the_source_itself(tmp_path: Path, trained: Callable[[str], Path]) -> None:

@@ -234,12 +234,15 @@ def _open_no_link(path: Path) -> int:
 
 
 def _special(path: str, mode: int) -> RefusedError:
-    what = "a symbolic link" if stat.S_ISLNK(mode) else "not a regular file"
+    is_link = stat.S_ISLNK(mode)
+    what = "a symbolic link" if is_link else "not a regular file"
+    # A snapshot of Hugging Face's is a folder of links to files elsewhere in its cache.
+    copy = "Copy the folder with what its links lead to: cp -rL FOLDER COPY; and ingest the copy."
     return RefusedError(
         "source-file-kind",
         f"The file {path!r} is {what}, and only regular files are taken in.",
         subject=path,
-        next_step="Put the file itself in its place, and ingest again.",
+        next_step=copy if is_link else "Put a regular file in its place, and ingest again.",
     )
 
 
