@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -176,3 +177,30 @@ def test_k1_99_over_the_server_it_is_of_the_sites_that_one_may_see(three: Acme) 
         assert ask("overview?of=vision/tinny").json()["places"] == []
     with seen_by(three, "tea", Grant("viewer", team="vision")) as ask:
         assert ask("overview").status_code == 403
+
+
+@pytest.mark.embedded("it copies the file that has the rows")
+def test_k1_129_a_copy_without_any_key_is_verified_listed_and_shown(
+    three: Acme, capsys: Capsys
+) -> None:
+    """As an auditor gets it: the settings and the rows, and nothing else."""
+    cli, copy = Cli(three, capsys), three.folder / "for-the-auditor"
+    three.close()
+    copy.mkdir()
+    for name in ("settings.toml", "sealift.db"):
+        shutil.copy(three.root / name, copy)
+    before = sorted(one.name for one in copy.iterdir())
+    asked = (
+        ("sites",),
+        ("audit", "list", "--site", FAR),
+        ("list", "sites"),
+        ("show", SITE),
+        ("show", f"{MODEL}/1"),
+        ("audit", "verify"),
+        ("audit", "fsck"),
+    )
+    for words in asked:
+        code, out, err = cli("--home-is", copy, *words)
+        assert (code, bool(out)) == (0, True), (words, err)
+    assert "keys" not in [one.name for one in copy.iterdir()]
+    assert {*before} <= {one.name for one in copy.iterdir()}

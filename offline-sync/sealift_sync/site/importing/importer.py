@@ -46,6 +46,7 @@ from sealift_sync.site.importing.copying import (
     kept_for_later,
 )
 from sealift_sync.site.importing.finding_transfer import find_transfer
+from sealift_sync.site.importing.old_disk import told_by_bundles
 from sealift_sync.site.importing.replacing_lost import replace_lost
 from sealift_sync.site.importing.stopping_recalled import RecallsTold, honour_recalls, recalls_on
 from sealift_sync.site.log.restored_site import RestoredError
@@ -143,7 +144,11 @@ def _take(site: OpenSite, medium: Medium, watch: Watch) -> Import:
     with _told_to_log(site, medium, claimed):
         recalls = honour_recalls(site, medium, watch.recalled)  # (1)
         site.reserve.take_back()  # for whoever goes back while this medium is copied
-        with _quarantined(site, medium) as bundle, _noting(bundle, claimed):  # (2)
+        with (
+            _quarantined(site, medium) as bundle,
+            _noting(bundle, claimed),  # (2)
+            told_by_bundles(site, bundle),
+        ):
             return _copied(site, bundle, recalls, medium, watch)
 
 
@@ -172,7 +177,11 @@ def verify_bundle(site: OpenSite, medium: Medium, watch: Watch) -> Accepted:
         FailedError: there is no room here for what an import would copy.
     """
     recalls = recalls_on(site, medium)
-    with _as_refusal(), _quarantined(site, medium) as bundle:
+    with (
+        _as_refusal(),
+        _quarantined(site, medium) as bundle,
+        told_by_bundles(site, bundle),
+    ):
         if recalls:
             watch.recalled(recalls, ())
         accepted = accept(site, bundle, recalls)
