@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,6 +71,7 @@ class Module:
 Bindings = Mapping[str, ast.expr]
 
 
+@cache
 def collect() -> list[Told]:
     """Every error that the packages raise under a code of their own."""
     modules = list(_modules())

@@ -32,6 +32,7 @@ from sealift_signing.statements import Evidence, subject
 from sealift_signing.transparency.entry import read_entry
 from sealift_signing.vocabulary import moment
 from tests.registry.hub_fixture import PASSPHRASE, TARGET, Acme, copied, quiet, version
+from tests.sampling import drawn
 from tests.words.listening import TRIED, Heard, Words
 from tests.words.planting import free, planted
 
@@ -323,7 +324,7 @@ def test_f2_208_no_words_of_another_machine_are_a_line_of_ours(
     sign_again(back, untried=("onnxruntime 1.17.3 was not tried.",))
     fill(back, monkeypatch, stopped)
     names = {"Refusal.what", "Refusal.subject", "Refusal.next_step", "WorkOrder.software"}
-    for first in range(len(TRIED)):
+    for first in drawn(range(len(TRIED)), 12, "words of an order"):
         words = Words(first)
         heard = Heard(words)
         with planted(words, free() - names - {"BuildResult.untried"}) as seen:

@@ -74,7 +74,9 @@ def test_p0_259_what_the_table_names_is_right_or_refused_in_its_words(
         kind = "pairs"
     if place != "last":
         line = (
-            LogisticRegression() if place == PLACES[1] else RandomForestClassifier(4, max_depth=4)
+            LogisticRegression()
+            if place == PLACES[1]
+            else RandomForestClassifier(4, max_depth=4, random_state=0)
         )
         part = make_pipeline(part, line)
     with warnings.catch_warnings():

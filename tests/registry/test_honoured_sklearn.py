@@ -526,9 +526,10 @@ def test_p0_07_a_fraction_is_no_category(
         make_pipeline(encoder, logistic()),
         make_pipeline(ColumnTransformer([("a", encoder, [0])], remainder="passthrough"), forest()),
     ]
+    few = 30 if unknown == "error" else 200  # it is asked row by row which it refuses
     rows = float32s(
         np.concatenate(
-            [rows_of_ids(600, 2), rows_of_ids(200, 3) + 0.37, rows_of_ids(200, 4) * [1e18, 1]]
+            [rows_of_ids(3 * few, 2), rows_of_ids(few, 3) + 0.37, rows_of_ids(few, 4) * [1e18, 1]]
         )
     )
     for part in parts:

@@ -14,6 +14,7 @@ import pytest
 
 from sealift_registry.cli.run import run
 from sealift_signing.drawing import drawn, pasted, plain
+from tests import sampling
 from tests.registry.hub_fixture import SITE, Acme, copied
 from tests.words.strings import BARRED, HOSTILE, LINES
 
@@ -78,7 +79,7 @@ def check(stocked: Path, folder: Path, capsys: pytest.CaptureFixture[str], reaso
             assert ours.split() == theirs.split() or "WORDS" in theirs, (ours, theirs)
 
 
-@pytest.mark.parametrize("reason", HOSTILE[::12], ids=ascii)
+@pytest.mark.parametrize("reason", sampling.drawn(HOSTILE, 3, "words"), ids=ascii)
 def test_t1_07_words_add_no_line(
     stocked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], reason: str
 ) -> None:

@@ -32,6 +32,7 @@ from tests.registry.test_hub_cli import Capsys, Cli
 from tests.registry.test_letting_rows_out import lets
 from tests.registry.test_regression import asks as stage_asks
 from tests.registry.test_what_sites_read import says, without
+from tests.sampling import drawn
 from tests.site_on_paper import SiteOnPaper, as_told
 from tests.words.listening import TRIED, Heard, Words
 from tests.words.planting import free, planted
@@ -414,7 +415,7 @@ def test_p0_119_nobodys_words_about_a_release_are_a_line_of_ours(
     there(line, OLD, "wrong")
     line.convert(1, LINE)
     names = {"RuntimesReport.asked", "RuntimesReport.without", "Tried.software", "Tried.words"}
-    for first in range(len(TRIED)):
+    for first in drawn(range(len(TRIED)), 12, "words of a release"):
         words = Words(first)
         words.program = "sealift"
         heard, cli = Heard(words), Cli(line, capsys)
