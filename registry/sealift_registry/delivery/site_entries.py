@@ -21,7 +21,7 @@ DAMAGED = "store.damaged"
 """The entry that names blobs which a site has no more."""
 IMPORTED = "transfer.imported"
 """The entry that each receipt is made right after."""
-REFUSED = "transfer.refused"
+TRANSFER_REFUSED = "transfer.refused"
 """The entry of a bundle, or a return, that a site did not believe."""
 WENT_BACK = "model.rolled-back"
 """The entry of somebody's word to go back; what comes of it is a switch of its own."""
@@ -174,7 +174,7 @@ def went_back(entry: Entry) -> tuple[Place, WentBack] | None:
 def refused(entry: Entry) -> RefusedThere | None:
     """What `entry` says was not believed; None where it is no such entry."""
     code, words = _text(entry, "code"), _text(entry, "what")
-    if entry.type != REFUSED or code is None or words is None:
+    if entry.type != TRANSFER_REFUSED or code is None or words is None:
         return None
     return RefusedThere(imported(entry), code, words, entry.at)
 
@@ -188,7 +188,7 @@ def lost(entry: Entry) -> frozenset[str] | None:
 
 
 def imported(entry: Entry) -> tuple[str, ...]:
-    """The transfers that `entry`, of the types `IMPORTED` and `REFUSED`, names."""
+    """The transfers that `entry`, of the types `IMPORTED` and `TRANSFER_REFUSED`, names."""
     return tuple(term.value for term in entry.terms if term.kind == "transfer")
 
 
