@@ -189,6 +189,7 @@ def test_the_thin_journey(organisation: Journey) -> None:
     found = journey.hub(f"audit list --term transfer={first['transfer']}")["entries"]
     assert [entry["type"] for entry in found] == [
         "return.accepted",
+        "transfer.imported",
         "transfer.exported",
         "transfer.begun",
     ]

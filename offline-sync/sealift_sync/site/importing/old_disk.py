@@ -36,12 +36,17 @@ def told_by_bundles(site: OpenSite, bundle: Quarantine) -> Iterator[None]:
 
 
 def _older(site: OpenSite, bundle: Quarantine) -> str:
-    """Which bundle this is by its own word, and the newest that was imported; else nothing."""
+    """Which bundle this is by its own word, and the newest that was imported.
+
+    Nothing where it has the higher number: then it is not the disk that is old.
+    """
     with suppress(SealiftError):
         said = statements.read(Transfer, bundle.read(layout.TRANSFER), what=layout.TRANSFER)
         imported = site.state.imported()
         if imported and said.predicate.site == site.enrolment.site:
             last, this = imported[-1], said.predicate
+            if (len(this.id), this.id) >= (len(last.id), last.id):
+                return ""
             return (
                 f"This is {this.id}, made on {this.made[:10]}, as the disk says; {last.id} was "
                 f"imported here on {moment(last.made)[:10]}, and is newer. "
