@@ -38,6 +38,12 @@ READS: tuple[tuple[str, tuple[str, ...], type[msgspec.Struct]], ...] = (
     ("promotions/P-000001", ("show", "P-000001"), shapes.PromotionShown),
     ("sites", ("list", "sites"), shapes.Sites),
     ("sites/plant-7", ("show", "plant-7"), shapes.SiteShown),
+    ("overview", ("sites",), hub_shapes.OverviewShown),
+    (
+        "overview?of=vision/tiny/1&site=plant-7",
+        ("sites", "vision/tiny/1", "--site", "plant-7"),
+        hub_shapes.OverviewShown,
+    ),
     ("transfers", ("list", "transfers"), shapes.Transfers),
     ("transfers?site=plant-7", ("list", "transfers", "--site", "plant-7"), shapes.Transfers),
     ("transfers/plant-7-000001", ("show", "plant-7-000001"), shapes.TransferShown),

@@ -362,7 +362,7 @@ def prove(story: Story) -> None:
     shell = story.shell
     assert shell("audit", "verify")["ok"]
     assert shell("audit", "fsck")["ok"]
-    found = shell("audit", "list", "--limit", "1000", "--oldest-first")["entries"]
+    found = shell("audit", "list", "--at", "hub", "--limit", "1000", "--oldest-first")["entries"]
     told = [(one["type"], one["actor"], _account(one)) for one in found]
     assert [one for one in told if one[0] in {act[0] for act in ACTS}] == list(ACTS), told
     asked = {(_account(one)) for one in found if one["type"] == "job.asked"}
