@@ -109,6 +109,7 @@ HOST, TWICE = "Host: hub\r\n", "Host: hub\r\nHost: hub\r\n"
         (TWICE, 400, "one-host"),
         (f"{HOST}Expect: tea\r\n", 417, "unknown-expectation"),
         (f"{HOST}Transfer-Encoding: xchunked\r\n", 501, "unknown-coding"),
+        (f"{HOST}Content-Encoding: gzip\r\n", 415, "content-coding"),
     ],
 )
 def test_g2_292_a_head_that_cannot_be_meant_is_answered(

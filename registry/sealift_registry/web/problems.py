@@ -52,6 +52,7 @@ BY_CODE: Mapping[str, int] = {
     "changed-since": 412,
     "body-too-large": 413,
     "wrong-media-type": 415,
+    "content-coding": 415,
     "bad-body": 422,
     "if-match-needed": 428,
     "too-many-requests": 429,

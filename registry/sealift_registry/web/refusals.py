@@ -194,6 +194,15 @@ def unknown_coding() -> FailedError:
     )
 
 
+def encoded() -> UsageError:
+    """A body that was made smaller on its way."""
+    return UsageError(
+        "content-coding",
+        "A body is taken as it is, and in no coding.",
+        next_step="Leave Content-Encoding out, and send the body uncompressed.",
+    )
+
+
 def expects_too_much() -> UsageError:
     """An expectation that nobody knows."""
     return UsageError(
