@@ -57,6 +57,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
         *("g2_26_account_command", "g2_185_tokens_served", "g2_190_writing"),
         "g2_67_the_journey_over_http",
         "k1_04_what_counts_at_the_hub",
+        "k1_132_policy_changes",
     ),
     "journey": ("random_journeys", "thin_journey", "tutorial"),
     "desk": (
@@ -145,6 +146,7 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "It asks no hub: desks, and a hub's files on paper.": (
             *("alone", "clocks_and_names", "commands", "every_byte", "interrupted", "memory"),
             *("signing", "terminal", "typing", "wrong_clocks", "g2_160_bind_account"),
+            "k1_130_policies",
         ),
     },
 }

@@ -14,13 +14,21 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
-from sealift_registry.delivery import assignments, check_row_permission, enrolling, retiring
+from sealift_registry.delivery import (
+    assignments,
+    check_row_permission,
+    enrolling,
+    retiring,
+    site_software,
+)
+from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust import builders, key_rotation, teams
 from sealift_registry.trust.hub_drafts import Drafted, Wanted, drafted, unchecked
 from sealift_registry.trust.machines import own_machine
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.unchanged import is_published
+from sealift_registry.views import policy_changes
 from sealift_signing import drafts, statements
 from sealift_signing.acts import names
 from sealift_signing.acts.assigning import NO_FALLBACK
@@ -28,6 +36,7 @@ from sealift_signing.acts.assignment_changes import needs_both
 from sealift_signing.acts.builders import keys_of
 from sealift_signing.acts.check_rows import STAY, TRAVEL
 from sealift_signing.acts.material import Ask, SetAsideVersion, check_card
+from sealift_signing.acts.policies import policy_after
 from sealift_signing.counting_rules import rule_of
 from sealift_signing.drafts import Draft
 from sealift_signing.drawing import word
@@ -208,6 +217,19 @@ def _rotate_keys(app: App, asked: Asked, _told: Progress) -> Wanted:
         )
 
 
+def _policy(app: App, asked: Asked, _told: Progress) -> Wanted:
+    with app.hub.reading() as connection:
+        before = Repository(connection).policy()
+        after = policy_after(before, asked.ask)
+        said = policy_changes.consequences(connection, app.hub.now(), before, after)
+    return Wanted(
+        asked.ask,
+        facts={names.CONSEQUENCE: said} if said else {},
+        others=asked.aside,
+        check=lambda state, made: site_software.check_policy(state, Sites(state).all(), made),
+    )
+
+
 def _one_card(asked: Asked) -> teams.Card:
     cards = asked.named_cards()
     _check_owners(asked.ask.object[1:], cards)
@@ -380,6 +402,9 @@ MAKE: Mapping[str, Make] = {
     "add-approver": _add_approver,
     "add-requester": _add_requester,
     "set-check-rows": _set_check_rows,
+    "set-stage": _policy,
+    "remove-stage": _policy,
+    "set-lifetime": _policy,
     "rotate-keys": _rotate_keys,
     "add-builder": _add_builder,
     "remove-builder": _remove_builder,

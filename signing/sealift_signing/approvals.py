@@ -64,11 +64,17 @@ class ApprovalTally:
     counted: tuple[Signed[Approval], ...]
     set_aside: tuple[str, ...]
     needed: int
+    longest: timedelta
+    """How long an approval counts at most, whatever it says itself."""
 
     @property
     def enough(self) -> bool:
         """Whether the request is approved."""
         return len(self.counted) >= max(self.needed, 1)
+
+    def ends(self, approval: Signed[Approval]) -> datetime:
+        """When one of those that count stops counting."""
+        return ends_of(approval.predicate, self.longest)
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -80,8 +86,16 @@ class ApprovalTally:
         """When the request stops being approved; None if it is not."""
         if not self.enough:
             return None
-        ends = sorted((instant(one.predicate.valid_until) for one in self.counted), reverse=True)
+        ends = sorted(map(self.ends, self.counted), reverse=True)
         return ends[max(self.needed, 1) - 1]
+
+
+def ends_of(said: Approval, longest: timedelta) -> datetime:
+    """When an approval stops counting: as it says, or before, where the policy lets none so long.
+
+    A policy that was made stricter cuts what was signed by the one before, and refuses none of it.
+    """
+    return min(instant(said.valid_until), instant(said.made) + longest)
 
 
 def check_request(request: Signed[Request], rules: Rules) -> None:
@@ -131,8 +145,11 @@ def tally(
     counted: dict[str, Signed[Approval]] = {}
     raw_keys: set[bytes] = set()
     aside = []
+    longest = rules.rule.longest
     # The longest valid first, so that an earlier, shorter approval does not hide a renewed one.
-    for one in sorted(approvals, key=lambda a: (a.predicate.valid_until, a.sha256), reverse=True):
+    for one in sorted(
+        approvals, key=lambda a: (ends_of(a.predicate, longest), a.sha256), reverse=True
+    ):
         person = one.predicate.person
         try:
             raw = _check_approval(request, one, rules)
@@ -146,7 +163,7 @@ def tally(
             continue
         counted[person] = one
         raw_keys.add(raw)
-    return ApprovalTally(tuple(counted.values()), tuple(aside), rules.rule.approvals)
+    return ApprovalTally(tuple(counted.values()), tuple(aside), rules.rule.approvals, longest)
 
 
 def check_objection(objection: Signed[Objection], request: Signed[Request], rules: Rules) -> None:
@@ -202,6 +219,13 @@ def check_approval_before_signing(
     """
     of = _Of(f"the approval by {said.person}", said.person)
     _check_age(request, said, rules, of)
+    if instant(said.valid_until) - instant(said.made) > rules.rule.longest:
+        raise NotCountedError(
+            "approval-too-long",
+            f"{of.what} is valid for longer than the policy's {rules.rule.longest.days} days.",
+            subject=of.sha256,
+            next_step="Approve again, for fewer days.",
+        )
     if key is None:
         return
     owned = check_before_signing(said, key, rules)
@@ -277,20 +301,15 @@ def _check_terms(said: Approval, key: MemberKey, rules: Rules, of: _Of) -> None:
             next_step=f"Say one of: {', '.join(map(repr, rule.meanings))}.",
         )
     _check_date(said.made, rules.now, of)
-    made, until = instant(said.made), instant(said.valid_until)
+    until = ends_of(said, rule.longest)
     if until <= rules.now:
+        cut = until < instant(said.valid_until)
+        why = f": the policy lets none count for more than {rule.longest.days} days" * cut
         raise NotCountedError(
             "approval-expired",
-            f"{of.what} was valid until {said.valid_until}.",
+            f"{of.what} was valid until {moment(until)}{why}.",
             subject=of.sha256,
             next_step="Have the request approved again.",
-        )
-    if until - made > timedelta(days=rule.longest_validity_days):
-        raise NotCountedError(
-            "approval-too-long",
-            f"{of.what} is valid for longer than the policy's {rule.longest_validity_days} days.",
-            subject=of.sha256,
-            next_step="Approve again, for fewer days.",
         )
 
 

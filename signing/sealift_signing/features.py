@@ -81,6 +81,13 @@ ARTIFACT_POLICIES = Feature(
 CHECK_ROWS = Feature(
     "transfer", "check-rows", "0.1", "it brings rows that a site asks its own runtime"
 )
+CUT_VALIDITY = Feature(
+    "policy",
+    "cut-validity",
+    "0.1",
+    "an approval for longer than a stage allows counts as long as it allows, and is not refused",
+)
+"""No policy requires it: who does not read it refuses more, and is told of at the hub."""
 LATER_EVIDENCE = Feature(
     "policy", "later-evidence", "0.1", "a stage asks for evidence of a kind that came later"
 )
@@ -92,7 +99,7 @@ KEY_STATUS = Feature(
 )
 
 FEATURES: tuple[Feature, ...] = (
-    *(APPROVE_WITHIN, ARTIFACT_POLICIES, BACK, CHECK_ROWS, CHECK_ROWS_TRAVEL),
+    *(APPROVE_WITHIN, ARTIFACT_POLICIES, BACK, CHECK_ROWS, CHECK_ROWS_TRAVEL, CUT_VALIDITY),
     *(EVIDENCE_BY_POLICY, KEY_STATUS, LATER_EVIDENCE, LOG_STARTS, PACKS, RETIRE),
 )
 """Every feature that this release reads."""

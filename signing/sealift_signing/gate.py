@@ -98,6 +98,28 @@ def examine(
         RefusedError: it must not be signed; the sentence says why.
         NotFoundError, UsageError: the act is not possible, or named otherwise.
     """
+    return _examined(draft, ask, known, now, key, cards)
+
+
+def looked_at(
+    draft: Draft, ask: Ask, known: OrganisationMemory | None, now: datetime
+) -> tuple[str, ...]:
+    """What whoever signed `draft` would be told; nobody does.
+
+    Raises:
+        SealiftError: as `examine`.
+    """
+    return _examined(draft, ask, known, now, None, ()).words
+
+
+def _examined(
+    draft: Draft,
+    ask: Ask,
+    known: OrganisationMemory | None,
+    now: datetime,
+    key: PublicKey | None,
+    cards: Iterable[str],
+) -> ExaminedDraft:
     act, ask = names.act(ask), names.as_drafted(ask, draft.object, draft.details)
     _check_named(draft, ask)  # (1)
     _check_date(draft, now)  # (2)
@@ -121,7 +143,8 @@ def examine(
             confirm += gate_history.lost_recalls(heads, said, known)
     confirm += gate_history.former(heads, known)
     lost = _own_changes(organisation, prepared, lineages, ask, known, said)  # (7)
-    _check_key(organisation, prepared, key, material.compromised)  # (8)
+    if key is not None:
+        _check_key(organisation, prepared, key, material.compromised)  # (8)
     words = words_for(organisation, draft, prepared, said, now, own=act.own)
     return ExaminedDraft(
         draft,

@@ -61,6 +61,11 @@ class StageRule:
         """How long after its request an approval may be made."""
         return timedelta(days=self.approve_within_days or APPROVE_WITHIN_DAYS)
 
+    @property
+    def longest(self) -> timedelta:
+        """How long after it was made an approval counts at most."""
+        return timedelta(days=self.longest_validity_days)
+
     def evidence_of(self, artifact_policy: str) -> tuple[str, ...]:
         """The kinds of evidence that there must be about an artifact of this artifact policy."""
         return (self.evidence_by_policy or {}).get(artifact_policy, self.evidence)

@@ -87,6 +87,7 @@ def every_act(acme: Acme) -> Iterator[Case]:
         gone = {"status": ("compromised",)}
         made = acme.draft("rotate-keys", what, facts=facts, details=gone)
         yield Case(made, signer, ("--status", "compromised"))
+    yield from _policy(acme)
     shop = ("shop-2", "shop-2-scanner")
     yield Case(acme.draft("add-builder", "shop-2", cards=shop), "flora")
     acme.publish(("flora",), "add-builder", "shop-2", cards=shop)
@@ -108,6 +109,17 @@ def every_act(acme: Acme) -> Iterator[Case]:
     asks = {"challenge": ("8" * 64,), "until": (moment(acme.now + timedelta(minutes=30)),)}
     yield Case(acme.draft("bind-account", "carla", "https://hub.example", facts=asks), "carla")
     yield from _promotion(acme)
+
+
+def _policy(acme: Acme) -> Iterator[Case]:
+    said = {"consequence": ("P-000001, vision/digits/3: would count until 2027-01-01",)}
+    like, meant = {"like": (STAGE,)}, {"before-people": ("yes",)}
+    stricter = acme.draft("set-stage", "pilot", facts=said, details={**like, **meant})
+    yield Case(stricter, "tina", ("--like", STAGE, "--before-people"))
+    acme.publish(("tina", "toni"), "set-stage", "pilot", details={**like, **meant})
+    yield Case(acme.draft("remove-stage", "pilot", facts=said), "toni")
+    acme.publish(("tina", "toni"), "remove-stage", "pilot")
+    yield Case(acme.draft("set-lifetime", "team", "90", facts=said), "tina")
 
 
 def _promotion(acme: Acme) -> Iterator[Case]:

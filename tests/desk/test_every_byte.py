@@ -31,7 +31,11 @@ from tests.desks import Acme
 SEED = 5
 SAMPLE = 20
 """Bytes of each draft that `make test` tries, beside some of each of its members."""
-HUBS_WORD = {"request": "facts", "set-check-rows": "facts", "transfer": "parts"}
+HUBS_WORD = {
+    **dict.fromkeys(("request", "set-check-rows", "set-stage"), "facts"),
+    **dict.fromkeys(("remove-stage", "set-lifetime"), "facts"),
+    "transfer": "parts",
+}
 """The acts in which a hub says something that no computing can check, and where it says it."""
 
 
@@ -106,7 +110,7 @@ def test_t0_104_what_the_hub_says_in_a_draft_is_shown() -> None:
     """Each thing that no computing can check, and that is signed: another is another word."""
     for desk in desks():
         draft = desk.case.draft
-        for name in draft.facts if draft.act in {"request", "set-check-rows"} else ():
+        for name in draft.facts if HUBS_WORD.get(draft.act) == "facts" else ():
             values = draft.facts[name]
             last = values[-1][:-1] + ("1" if values[-1][-1] != "1" else "2")
             other = {**draft.facts, name: (*values[:-1], last)}

@@ -13,11 +13,13 @@ from sqlalchemy import text
 from tuf.api.metadata import Metadata
 
 import sealift_registry
+from sealift_registry import wanting
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.writer import utc_now
 from sealift_registry.trust import builders, key_rotation, teams
 from sealift_registry.trust.stored import stored
 from sealift_signing import canonical, dsse, roles, statements, version_links
+from sealift_signing.acts.material import Ask
 from sealift_signing.canonical import Json
 from sealift_signing.documents import RECALL_PATH
 from sealift_signing.drafts import CarriedDocument, RoleVersion, encoded
@@ -107,6 +109,13 @@ def replacing_keys(acme: Acme, _: SiteOnPaper) -> Act:
     return lambda: carry_out(acme.app, wanted, signers)
 
 
+def changing_the_policy(acme: Acme, _: SiteOnPaper) -> Act:
+    ask = Ask("set-stage", ("staging",), {"days": ("90",)})
+    wanted = wanting.wanted(acme.app, wanting.Asked(ask))
+    signers = [acme.signer("targets-1"), acme.signer("targets-2")]
+    return lambda: carry_out(acme.app, wanted, signers)
+
+
 def entering_a_builder(acme: Acme, _: SiteOnPaper) -> Act:
     cards = [acme.card(name, acme.new_key(name)) for name in ("shop-2", "shop-2-scanner")]
     wanted = builders.added("shop-2", cards)
@@ -138,6 +147,7 @@ CASES: Mapping[Callable[[Acme, SiteOnPaper], Act], list[str]] = {
     **USE_CASES,
     changing_stewards: ["team.stewards-changed"],
     replacing_keys: ["keys.rotated"],
+    changing_the_policy: ["policy.changed"],
     entering_a_builder: ["builder.added"],
     removing_a_builder: ["builder.removed"],
     restoring: ["role.restored"],

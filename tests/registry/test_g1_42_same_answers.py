@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -159,8 +160,12 @@ def _signed_for(c: Connection) -> list[Any]:
 
 def _waiting(c: Connection) -> list[Any]:
     stages = Repository(c).policy().stages
-    now = "2026-06-01T00:00:00.000000Z"
-    return [pages.waiting(c, stage, needed, now) for stage in stages for needed in (0, 1, 2, 99)]
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    return [
+        pages.waiting(c, stage, replace(rule, approvals=needed), now)
+        for stage, rule in stages.items()
+        for needed in (0, 1, 2, 99)
+    ]
 
 
 def _not_there(app: App, c: Connection) -> Iterator[str]:

@@ -29,8 +29,10 @@ from sealift_registry.views import transfers
 from sealift_signing.errors import MalformedError, SealiftError
 from sealift_signing.transparency.entry import Term, new_entry
 from sealift_signing.transparency.question import Question
+from sealift_signing.vocabulary import instant
 from tests.registry.both_engines import Both, both, rows
 from tests.registry.hub_fixture import MODEL, SITE, Acme, version
+from tests.trust import rule
 
 TEXTS = (
     "a",
@@ -173,7 +175,7 @@ def test_g1_45_numbers_beyond_what_there_is(engines: Both) -> None:
         found: list[Any] = [
             versions(connection, VersionFilter(), place),
             versions(connection, VersionFilter(), PagePlace(after=f"{MODEL}/{2**40}")),
-            waiting(connection, "production", 2**40, MADE),
+            waiting(connection, "production", rule(approvals=2**40), instant(MADE)),
             Rows(connection).metadata("root", 2**40),
             site_rows.running_at(connection, MODEL, FAR),
         ]

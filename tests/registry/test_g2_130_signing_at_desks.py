@@ -155,6 +155,8 @@ def test_g2_135_what_stands_already_is_said_and_not_signed(at: AtServer) -> None
 ACTS: dict[str, Callable[[Desk], list[str]]] = {
     "team approver": lambda d: ["team", "approver", TEAM, d.card("dora")],
     "team check-rows": lambda _: ["team", "check-rows", TEAM, "--travel"],
+    "policy set": lambda _: ["policy", "set", "staging", "--days", "90"],
+    "policy lifetime": lambda _: ["policy", "lifetime", "team", "120"],
     "team add": lambda d: [
         *("team", "add", "audio", "--steward", d.card("anna"), "--steward", d.card("ben"))
     ],
@@ -166,6 +168,8 @@ ACTS: dict[str, Callable[[Desk], list[str]]] = {
 SIGNERS = {
     "team approver": ("anna", "ben"),
     "team check-rows": ("anna", "ben"),
+    "policy set": ("targets-1", "targets-2"),
+    "policy lifetime": ("targets-1", "targets-2"),
     "team add": ("targets-1", "targets-2"),
     "team stewards": ("targets-1", "targets-2"),
     "key rotate": ("root-1", "root-2"),

@@ -148,10 +148,6 @@ def dated_ahead(promotion: Promotion, request: str) -> str:
     return promotion.approve(request, "bert", made=promotion.ahead(days=1, seconds=1))
 
 
-def for_too_long(promotion: Promotion, request: str) -> str:
-    return promotion.approve(request, "bert", valid_until=promotion.ahead(days=365))
-
-
 def meaning_nothing(promotion: Promotion, request: str) -> str:
     return promotion.approve(request, "bert", meaning="looks nice")
 
@@ -206,7 +202,6 @@ def by_compromised(promotion: Promotion, request: str) -> str:
         (of_another_digest, "is about artifacts other than the request's"),
         (expired, "was valid until"),
         (dated_ahead, "more than a day ahead"),
-        (for_too_long, "longer than the policy's 365 days"),
         (meaning_nothing, "'looks nice', which is not one of the policy's meanings"),
         (with_the_wrong_class, "a key of class passkey, which the policy does not count"),
         (without_the_purpose, "not signed with a key of bert that may approve for production"),
@@ -274,6 +269,28 @@ def test_approvals_of_two_requests_do_not_add_up(promotion: Promotion) -> None:
     approvals = promotion.approve(first, "bert"), promotion.approve(second, "carla")
     assert not counted(promotion, first, *approvals).enough
     assert not counted(promotion, second, *approvals).enough
+
+
+def test_k1_131_what_was_signed_for_longer_counts_as_long_as_the_policy_lets(
+    promotion: Promotion,
+) -> None:
+    made = promotion.ago(days=80)
+    request = promotion.request(made=made)
+    long = promotion.approve(request, "bert", made=made, valid_until=promotion.ahead(days=200))
+    short = promotion.approve(request, "carla", made=made, valid_until=promotion.ahead(days=1))
+    for days, people, left in ((365, 2, 1), (90, 2, 1), (80, 0, None), (79, 0, None)):
+        now = rule(longest_validity_days=days, approve_within_days=90)
+        found = counted(promotion, request, long, short, rule=now)
+        assert len(found.people) == people
+        until = found.valid_until
+        assert (until is None) == (left is None)
+        if until is not None:
+            assert moment(until) == promotion.ahead(days=1)
+    one = counted(promotion, request, long, rule=rule(longest_validity_days=90, approvals=1))
+    assert [moment(one.ends(signed)) for signed in one.counted] == [promotion.ahead(days=10)]
+    gone = counted(promotion, request, long, rule=rule(longest_validity_days=80))
+    (why,) = gone.set_aside
+    assert "the policy lets none count for more than 80 days" in why
 
 
 def test_the_longest_valid_approval_of_a_person_counts(promotion: Promotion) -> None:

@@ -170,6 +170,12 @@ class Played:
             for line in (added, other):
                 days.later(hours=2)
                 days.hub(f"{line} {by}") if by else days.carry_out(line, *targets)
+        days.hub("policy show")
+        days.hub("policy check staging --days 100")
+        days.carry_out("policy set pilot --like staging --before-people", *targets)
+        days.hub(f"policy set pilot --days 100 --before-people {TARGETS}")
+        days.hub(f"policy lifetime team 170 {TARGETS}")
+        days.hub(f"policy remove pilot {TARGETS}")
         days.carry_out(f"team approver {TEAM} gina.card", anna, ben)
         days.carry_out(f"team requester {TEAM} gina.card", anna, ben)
         days.carry_out(f"team check-rows {TEAM} --travel", anna, ben)

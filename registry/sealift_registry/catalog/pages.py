@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -31,8 +32,9 @@ from sealift_registry.storage.queries import in_parts
 from sealift_registry.storage.schema import Number
 from sealift_registry.storage.within import ALL, Within
 from sealift_signing.errors import NotFoundError
+from sealift_signing.policy import StageRule
 from sealift_signing.statements import Approval, Signed
-from sealift_signing.vocabulary import SOURCE
+from sealift_signing.vocabulary import SOURCE, moment
 
 AnyRow = Row[tuple[Any, ...]]
 
@@ -235,7 +237,7 @@ def promotion_rows(
 
 
 def waiting(
-    connection: Connection, stage: str, approvals: int, now: str, within: Within = ALL
+    connection: Connection, stage: str, rule: StageRule, now: datetime, within: Within = ALL
 ) -> list[PromotionHead]:
     """The requests for a stage that seem to wait for approvals, or for being asked for again.
 
@@ -250,7 +252,7 @@ def waiting(
         .group_by(t.c.team, t.c.model, t.c.version)
     )
     query = select(t.c.number, t.c.made).where(
-        t.c.number.in_(newest), or_(~_was_listed(), ~_is_approved(approvals, now))
+        t.c.number.in_(newest), or_(~_was_listed(), ~_is_approved(rule, now))
     )
     rows = connection.execute(query.where(*within.of_teams(t.c.team)).order_by(t.c.number))
     return [PromotionHead(row.number, row.made) for row in rows]
@@ -315,7 +317,7 @@ def _was_listed() -> ColumnElement[bool]:
     return select(1).select_from(a.join(listing, listing.c.path == a.c.path)).where(same).exists()
 
 
-def _is_approved(needed: int, now: str) -> ColumnElement[bool]:
+def _is_approved(rule: StageRule, now: datetime) -> ColumnElement[bool]:
     """Of promotions: that one of the same version and stage has so many approvals that hold."""
     t, a, same = tables.promotion, tables.approval, tables.promotion.alias("same")
     query = (
@@ -326,10 +328,11 @@ def _is_approved(needed: int, now: str) -> ColumnElement[bool]:
             same.c.model == t.c.model,
             same.c.version == t.c.version,
             same.c.stage == t.c.stage,
-            a.c.valid_until > now,
+            a.c.valid_until > moment(now),
+            a.c.made > moment(now - rule.longest),
         )
         .group_by(same.c.number)
-        .having(func.count(type_=Number()) >= max(needed, 1))
+        .having(func.count(type_=Number()) >= max(rule.approvals, 1))
     )
     return query.exists()
 

@@ -40,7 +40,7 @@ MODULES: Mapping[str, str] = {
     "list": "lists",
     "show": "show",
     "comment": "hub_words",
-    "policy": "hub_words",
+    "policy": "policies",
     "settings": "hub_words",
     "audit": "audit",
     "blobs": "blobs",

@@ -1,4 +1,4 @@
-"""`sealift policy`, `settings`, `comment`: what the hub goes by; what is said of promotions."""
+"""`sealift settings`, `comment`: what the hub goes by; what is said of promotions."""
 
 from __future__ import annotations
 
@@ -7,23 +7,6 @@ import click
 from sealift_registry.cli import remote
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
-
-
-@command(sealift, "policy", example="sealift policy", at_server=True)
-def policy(session: Session) -> None:
-    """Show the policy as it was signed: what each stage asks.
-
-    It is changed by who holds the role targets, with a draft that they sign.
-    """
-    from sealift_registry.shown import settings as shown
-    from sealift_registry.trust.repository import Repository
-
-    if session.server is not None:
-        remote.show(session, "policy", "/policy")
-        return
-    with session.app.hub.reading() as connection:
-        told = shown.policy(Repository(connection).policy())
-    session.terminal.answer("policy", told.data, told.lines)
 
 
 @command(sealift, "settings", example="sealift settings", at_server=True)

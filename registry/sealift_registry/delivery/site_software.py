@@ -128,12 +128,27 @@ def check_members(
     Raises:
         RefusedError: one does not; so it is said of all that do not.
     """
-    path = documents.members_path(team)
+    _check_each(connection, sites, documents.members_path(team), made, "the list of members")
+
+
+def check_policy(connection: Connection, sites: Iterable[EnrolledSite], made: Draft) -> None:
+    """CheckOutcome that `sites` read the policy in `made`, which travels with every bundle.
+
+    Raises:
+        RefusedError: one does not; so it is said of all that do not.
+    """
+    _check_each(connection, sites, POLICY_PATH, made, "the policy")
+
+
+def _check_each(
+    connection: Connection, sites: Iterable[EnrolledSite], path: str, made: Draft, what: str
+) -> None:
     needs: dict[str, str] = {}
     for part in made.parts:
         for one in part.documents:
-            needs |= _needs(one.path, Members, decoded(one.data)) if one.path == path else {}
-    found = [_lacks(connection, site, needs, "the list of members") for site in sites]
+            data = decoded(one.data)
+            needs |= _needs(one.path, _kind_at(path), data) if one.path == path else {}
+    found = [_lacks(connection, site, needs, what) for site in sites] if needs else []
     lacks = [one for one in found if one is not None]
     if lacks:
         others = ", ".join(one.subject for one in lacks[1:])

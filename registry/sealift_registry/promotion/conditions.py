@@ -25,7 +25,7 @@ from sealift_signing.counting_rules import rule_of
 from sealift_signing.errors import RefusedError
 from sealift_signing.policy import Policy
 from sealift_signing.statements import Approval, Request, Signed
-from sealift_signing.vocabulary import PORTABLE, instant
+from sealift_signing.vocabulary import PORTABLE, instant, moment
 
 RENEWABLE = timedelta(days=60)
 """An approval can be given again when so much of it is left: sites must not see a gap."""
@@ -147,7 +147,7 @@ class Conditions:
         """Refuse an approval that would not count, with the counting rule's own sentence."""
         promotion, person = status.promotion, approval.predicate.person
         earlier = next((a for a in status.tally.counted if a.predicate.person == person), None)
-        if earlier and instant(earlier.predicate.valid_until) - rules.now > RENEWABLE:
+        if earlier and (until := status.tally.ends(earlier)) - rules.now > RENEWABLE:
             if duplicates.same_approval(earlier, approval):
                 raise ApprovedBeforeError(status)
             raise RefusedError(
@@ -155,7 +155,7 @@ class Conditions:
                 f"{person} has approved {promotion.id} already, in other words or for another "
                 "time.",
                 subject=promotion.id,
-                next_step=f"It is valid until {earlier.predicate.valid_until}. In its last "
+                next_step=f"It is valid until {moment(until)}. In its last "
                 f"{RENEWABLE.days} days give it again, if the request is no older than "
                 f"{rules.rule.within.days} days then; else ask again with: sealift promote",
             )

@@ -16,7 +16,7 @@ from sealift_signing.documents import Withdrawal
 from sealift_signing.drawing import drawn, pasted
 from sealift_signing.more_member import LOOK, first_words, mark
 from sealift_signing.statements import Evidence, Signed
-from sealift_signing.vocabulary import PORTABLE, CatalogPath
+from sealift_signing.vocabulary import PORTABLE, CatalogPath, moment
 
 
 def promotion_lines(view: PromotionView) -> list[str]:
@@ -58,8 +58,8 @@ def status_lines(status: PromotionStatus) -> list[str]:
         f"  approvals      {have} of {need}; {'listed' if status.listed else 'not listed'}",
     ]
     for one in status.tally.counted:
-        a = one.predicate
-        lines += [f"    {a.person}: {drawn(a.meaning)}, until {a.valid_until}: {drawn(a.reason)}"]
+        a, until = one.predicate, moment(status.tally.ends(one))
+        lines += [f"    {a.person}: {drawn(a.meaning)}, until {until}: {drawn(a.reason)}"]
     lines += [f"    not counted: {reason}" for reason in status.tally.set_aside]
     lines += [
         f"  OBJECTED to by {said.person}, {said.made}: {drawn(said.reason)}"
@@ -145,7 +145,8 @@ def status_data(status: PromotionStatus) -> dict[str, Any]:
             for digest, one in status.despite.items()
         ],
         "approvals": [
-            {name: getattr(one.predicate, name) for name in members} | {"sha256": one.sha256}
+            {name: getattr(one.predicate, name) for name in members}
+            | {"counts_until": moment(counted.ends(one)), "sha256": one.sha256}
             for one in counted.counted
         ],
         "set_aside": list(counted.set_aside),

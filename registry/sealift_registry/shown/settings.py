@@ -8,14 +8,14 @@ from sealift_registry.shown.told import Told
 from sealift_registry.storage.home import Settings
 from sealift_registry.storage.told_settings import flat, without_places
 from sealift_signing import shape
+from sealift_signing.acts import policy_words
 from sealift_signing.drawing import word
 from sealift_signing.policy import Policy
 
 
 def policy(found: Policy) -> Told:
     """The policy as it was signed: what each stage asks."""
-    lines = shape.write(found).decode().splitlines()
-    return Told({"policy": dict(shape.to_json(found))}, lines)
+    return Told({"policy": dict(shape.to_json(found))}, policy_words.policy(found))
 
 
 def settings(found: Settings, *, places: bool) -> Told:

@@ -175,6 +175,9 @@ ENTRIES = {
     "add-approver": "team.members-changed",
     "add-requester": "team.members-changed",
     "set-check-rows": "team.check-rows-changed",
+    "set-stage": "policy.changed",
+    "remove-stage": "policy.changed",
+    "set-lifetime": "policy.changed",
     "rotate-keys": "keys.rotated",
     "add-builder": "builder.added",
     "remove-builder": "builder.removed",
@@ -271,7 +274,7 @@ def _first_catalog(
 
 
 def _terms(draft: Draft, people: Sequence[str]) -> dict[str, str | Sequence[str]]:
-    if draft.act in {"renew", "rotate-keys"}:
+    if draft.act in {"renew", "rotate-keys", "set-stage", "remove-stage", "set-lifetime"}:
         return {"person": people}
     if draft.act in {"add-builder", "remove-builder"}:
         return {"builder": draft.object[0], "person": people}

@@ -285,7 +285,7 @@ def promotions(connection: Connection, now: datetime, within: Within = ALL) -> P
     for stage, rule in sorted(Repository(connection).policy().stages.items()):
         periods[stage] = rule.within
         oldest = moment(now - rule.within)
-        waiting = pages.waiting(connection, stage, rule.approvals, moment(now), within)
+        waiting = pages.waiting(connection, stage, rule, now, within)
         heads += [(one.made < oldest, one.number) for one in waiting]
     numbers = [number for _, number in sorted(heads)]
     counting, found, looked_at = Counting(connection, now), list[PromotionDue](), 0

@@ -173,7 +173,7 @@ class Connection(HttpToolsProtocol):
         self._refuse(self._wrong or refusals.not_http())
 
     def _wrong_head(self) -> SealiftError | None:
-        """What is wrong with a head that can be read (RFC 9112, 3.2, 6.1; RFC 9110, 8.4, 10.1.1)."""
+        """What is wrong with a head (RFC 9112, 3.2 and 6.1; RFC 9110, 8.4 and 10.1.1)."""
         version = self.parser.get_http_version()
         hosts = [value for name, value in self.headers if name == b"host"]
         if len(hosts) > 1 or (version == "1.1" and not hosts):

@@ -281,6 +281,7 @@ class ApprovalShown(Struct):
     reason: str
     made: str
     valid_until: str
+    counts_until: str
     sha256: str
 
 

@@ -67,6 +67,11 @@ REASON = Option("reason", "WORDS", "Why, in your own words.")
 GIVEN = "yes"
 """The value of an option that is there or not."""
 
+BEFORE_PEOPLE = "before-people"
+"""The option that says that nobody can meet it yet, and that this is meant."""
+CONSEQUENCE = "consequence"
+"""The fact in which the hub says what would come of it today."""
+
 FRESHNESS = "freshness"
 """What the keys of snapshot and timestamp are called together."""
 
@@ -99,6 +104,27 @@ ACTS: Mapping[str, Act] = {
         ("TEAM", "WHETHER"),
         "Let check rows travel with a team's models, or stay at the hub.",
         facts=("site",),
+    ),
+    "set-stage": Act(
+        ("STAGE",),
+        "Say what a stage asks before anything counts as promoted to it.",
+        (
+            Option("like", "STAGE", "Take what is not named from this stage."),
+            Option("approvals", "N", "How many people approve."),
+            Option("evidence", "KIND", "What evidence there must be.", many=True),
+            Option("key-class", "CLASS", "Where an approver's key may be kept.", many=True),
+            Option("meaning", "WORDS", "What an approval may mean.", many=True, ordered=True),
+            Option("days", "N", "How long an approval is valid at most."),
+            Option("within", "N", "How many days after its request an approval may be made."),
+            Option(BEFORE_PEOPLE, "", "No team could meet it yet, and that is meant.", flag=True),
+        ),
+        facts=(CONSEQUENCE,),
+    ),
+    "remove-stage": Act(("STAGE",), "Have nothing promoted to a stage.", facts=(CONSEQUENCE,)),
+    "set-lifetime": Act(
+        ("KIND", "DAYS"),
+        "Say how long signatures of a kind of role last.",
+        facts=(CONSEQUENCE,),
     ),
     "rotate-keys": Act(
         ("WHAT",),

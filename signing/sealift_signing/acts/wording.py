@@ -13,6 +13,7 @@ from hashlib import sha256
 from tuf.api.metadata import Root, Targets
 
 from sealift_signing import compromised, documents, floors, version_links
+from sealift_signing.acts import policy_words
 from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import (
     Assignment,
@@ -26,7 +27,7 @@ from sealift_signing.documents import (
 )
 from sealift_signing.drawing import drawn
 from sealift_signing.organisation import Head, Organisation
-from sealift_signing.policy import Policy, read_policy
+from sealift_signing.policy import read_policy
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import (
     FLEET,
@@ -39,7 +40,7 @@ from sealift_signing.roles import (
     named_keys,
     whose,
 )
-from sealift_signing.vocabulary import counted, moment
+from sealift_signing.vocabulary import moment
 
 
 def base(head: Head, now: datetime) -> str:
@@ -113,21 +114,6 @@ def members(found: Members) -> list[str]:
     if found.check_rows is not None:
         lines.append("check rows TRAVEL with the team's models: values of rows leave the hub")
     return lines or ["nobody"]
-
-
-def policy(found: Policy) -> list[str]:
-    """What each stage asks for, and how long signatures last."""
-    lines = [f"organisation {drawn(found.organisation_name)}"]
-    for name, rule in sorted(found.stages.items()):
-        alone = ", the requester may approve" if rule.requester_may_approve else ""
-        lines.append(
-            f"stage {name}: {counted(rule.approvals, 'approval')}{alone}, evidence "
-            f"{', '.join(rule.evidence) or 'none'}, keys {', '.join(rule.key_classes)}, valid for "
-            f"{rule.longest_validity_days} days at most"
-        )
-        lines += [f"  an approval may mean {drawn(one)}" for one in rule.meanings]
-    spans = (f"{role} {days} days" for role, days in sorted(found.lifetimes_days.items()))
-    return [*lines, f"signatures last: {', '.join(spans)}"]
 
 
 def fleet_keys(found: FleetKeys) -> list[str]:
@@ -219,7 +205,7 @@ def stands(organisation: Organisation, role: str) -> list[str]:
 def _document(role: str, data: bytes) -> list[str]:
     name = whose(role)
     if role == TARGETS:
-        return policy(read_policy(data))
+        return policy_words.policy(read_policy(data))
     if role == FLEET:
         return fleet_keys(documents.read_fleet_keys(data))
     if role == RECALL:
