@@ -269,6 +269,7 @@ ABOUT: Mapping[Callable[[Acme, SiteOnPaper], Act], list[Term]] = {
     letting_rows_out: [Term("team", TEAM)],
     changing_stewards: [Term("team", TEAM), Term("person", "gina")],
     replacing_keys: [],
+    changing_the_policy: [],
     entering_a_builder: [Term("builder", "shop-2")],
     removing_a_builder: [Term("builder", "shop-2")],
     requesting: [Term("team", TEAM), Term("model", MODEL)],

@@ -11,6 +11,7 @@ from sealift_signing import canonical, statements
 from sealift_signing.approvals import ApprovalTally, NotCountedError, check_request, tally
 from sealift_signing.documents import MemberKey, Person
 from sealift_signing.errors import BadSignatureError
+from sealift_signing.vocabulary import moment
 from tests.trust import STAGE, Promotion, rule
 
 APPROVE = f"approve:{STAGE}"

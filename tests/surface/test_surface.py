@@ -33,7 +33,7 @@ ELSEWHERE = {
     *("sealift blobs init", "sealift migrate"),
     *("sealift db init", "sealift db upgrade", "sealift db check"),
     *("sealift worker", "sealift builder run", "sealift serve"),  # they answer an object a line
-    "sealift settings",  # with what a file of settings has
+    *("sealift policy show", "sealift settings"),  # with what a document, and a file, has
     # Asked of a server alone.
     *("sealift login", "sealift logout", "sealift whoami"),
     *("sealift account take", "sealift account password"),

@@ -43,7 +43,10 @@ def policy() -> None:
 
 @command(policy, "show", example="sealift policy show", at_server=True)
 def policy_show(session: Session) -> None:
-    """Show the policy as it was signed: what each stage asks, and how long signatures last."""
+    """Show what each stage asks.
+
+    And how long signatures of each kind of role last: the policy as it was signed.
+    """
     from sealift_registry.shown import settings as shown
     from sealift_registry.trust.repository import Repository
 
@@ -123,10 +126,11 @@ def _given(value: str | tuple[str, ...] | bool | None) -> tuple[str, ...]:  # no
 @any_software_option
 @signing_options(TARGETS_KEY)
 def policy_set(session: Session, *, ask: Ask, any_software: bool, how: Signing) -> None:
-    """Change what a stage asks, or add a stage; signed by holders of targets.
+    """Change what a stage asks, or add one.
 
-    What is not named stays as it is. Each list that is named is the whole list from then on. What
-    would come of it for all that is approved and open today is told before it is signed.
+    Holders of targets sign it. What is not named stays as it is; each list that is named is the
+    whole list from then on. What would come of it for all that is approved and open today is told
+    before it is signed.
     """
     _change(session, ask, how, any_software=any_software)
 
@@ -134,7 +138,7 @@ def policy_set(session: Session, *, ask: Ask, any_software: bool, how: Signing) 
 @command(policy, "check", example="sealift policy check production --days 90", at_server=True)
 @change_options
 def policy_check(session: Session, *, ask: Ask) -> None:
-    """Say what `policy set` would change, and change nothing.
+    """Say what `policy set` would change.
 
     It is what whoever signs would be told: each difference, and what would come of it for all that
     is approved, listed and open today.
@@ -204,10 +208,10 @@ def policy_remove(session: Session, *, stage: str, how: Signing) -> None:
 @click.argument("days")
 @signing_options(TARGETS_KEY)
 def policy_lifetime(session: Session, *, kind: str, days: str, how: Signing) -> None:
-    """Say how long signatures of a kind of role last; signed by holders of targets.
+    """Say how long signatures of a role last.
 
-    KIND is root, targets, team, catalog, fleet, site, recall, snapshot or timestamp. It holds for
-    what is signed from then on.
+    Holders of targets sign it. KIND is root, targets, team, catalog, fleet, site, recall, snapshot
+    or timestamp. It holds for what is signed from then on.
     """
     from sealift_signing.acts.material import Ask
 
@@ -226,7 +230,7 @@ def _change(session: Session, ask: Ask, how: Signing, *, any_software: bool = Fa
     with session.app.hub.reading() as connection:
         told = shown.policy(Repository(connection).policy())
     lines = (done.sentence, "The policy is now:", *(f"  {one}" for one in told.lines))
-    session.terminal.answer(f"policy-{_COMMANDS[ask.act]}", {**done.data, **told.data}, lines)
+    session.terminal.answer(f"policy-{_COMMANDS[ask.act]}", done.data, lines)
 
 
 _COMMANDS = {"set-stage": "set", "remove-stage": "remove", "set-lifetime": "lifetime"}

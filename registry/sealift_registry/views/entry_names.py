@@ -30,7 +30,7 @@ TYPES = (
     *("hub.moved", "hub.settings-changed", "intake.refused", "job.asked", "job.ended"),
     *("keys.rotated", "log.key-taken-up", "model.activated", "model.activation-failed"),
     *("model.checked", "model.rolled-back", "model.stopped", "model.tried-again"),
-    *("organisation.founded", "promotion.approved", "promotion.commented"),
+    *("organisation.founded", "policy.changed", "promotion.approved", "promotion.commented"),
     *("promotion.objected", "promotion.requested", "recall.honoured", "request.refused"),
     *("return.accepted", "return.refused", "right.granted", "right.revoked", "role.renewed"),
     *("role.restored", "session.closed", "session.opened", "site.assigned", "site.enrolled"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from sealift_registry.web.site_shapes import HeldThere, RefusedThere, WentBack
+from sealift_registry.web.site_shapes import HeldThere, LogSeen, RefusedThere, WentBack
 
 Text = str | None
 
@@ -425,13 +425,6 @@ class SiteCheck(Struct):
     version: int
     outcome: str
     at: str
-    words: str
-
-
-class LogSeen(Struct):
-    """How far a site's log was seen."""
-
-    size: int
     words: str
 
 

@@ -33,3 +33,10 @@ class HeldThere(Struct):
     artifact: str
     code: str
     words: str
+
+
+class LogSeen(Struct):
+    """How far a site's log was seen."""
+
+    size: int
+    words: str

@@ -40,7 +40,7 @@ from sealift_signing.roles import (
     named_keys,
     whose,
 )
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import counted, moment
 
 
 def base(head: Head, now: datetime) -> str:
