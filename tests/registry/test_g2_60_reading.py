@@ -27,7 +27,7 @@ READS: tuple[tuple[str, tuple[str, ...], type[msgspec.Struct]], ...] = (
     ("versions/vision/tiny/1", ("show", "vision/tiny/1"), shapes.VersionShown),
     ("models", ("list", "models"), shapes.Models),
     ("models/vision/tiny", ("show", "vision/tiny"), shapes.ModelShown),
-    ("policy", ("policy",), hub_shapes.PolicyShown),
+    ("policy", ("policy", "show"), hub_shapes.PolicyShown),
     ("settings", ("settings",), hub_shapes.SettingsShown),
     ("promotions", ("list", "promotions"), shapes.Promotions),
     (

@@ -74,7 +74,7 @@ def check_load(
     *,
     whatever: bool,
 ) -> tuple[str, ...]:
-    """CheckOutcome that `site` reads a bundle of `contents`, whose transfer requires `requires`.
+    """Check that `site` reads a bundle of `contents`, whose transfer requires `requires`.
 
     With `whatever` somebody knows better than what the site said last: then it is only told. Who
     has stolen a site's key could else have it say that it reads nothing, and keep recalls from it.
@@ -89,7 +89,7 @@ def check_load(
 
 
 def check_assignment(connection: Connection, site: EnrolledSite, made: Draft) -> None:
-    """CheckOutcome that `site` reads the assignment that `made` has its dispatcher sign.
+    """Check that `site` reads the assignment that `made` has its dispatcher sign.
 
     And the lists of members of the teams whose models are in it, which travel with it.
 
@@ -121,7 +121,7 @@ def _needs_of_teams(connection: Connection, assignment: Assignment) -> Needs:
 def check_members(
     connection: Connection, sites: Iterable[EnrolledSite], team: str, made: Draft
 ) -> None:
-    """CheckOutcome that `sites`, which have models of `team`, read the list of members in `made`.
+    """Check that `sites`, which have models of `team`, read the list of members in `made`.
 
     It travels with every model of the team: who lacks a feature of it would refuse the bundle.
 
@@ -132,7 +132,7 @@ def check_members(
 
 
 def check_policy(connection: Connection, sites: Iterable[EnrolledSite], made: Draft) -> None:
-    """CheckOutcome that `sites` read the policy in `made`, which travels with every bundle.
+    """Check that `sites` read the policy in `made`, which travels with every bundle.
 
     Raises:
         RefusedError: one does not; so it is said of all that do not.
