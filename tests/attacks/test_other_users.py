@@ -175,7 +175,11 @@ HUB = """
     job list
     show plant-7
     sites
-    policy
+    policy show
+    policy check production --days 90
+    policy set pilot --like production --before-people
+    policy remove pilot
+    policy lifetime team 120
     settings
     comment P-2 mine
     next

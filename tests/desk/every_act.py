@@ -115,11 +115,12 @@ def _policy(acme: Acme) -> Iterator[Case]:
     said = {"consequence": ("P-000001, vision/digits/3: would count until 2027-01-01",)}
     like, meant = {"like": (STAGE,)}, {"before-people": ("yes",)}
     stricter = acme.draft("set-stage", "pilot", facts=said, details={**like, **meant})
-    yield Case(stricter, "tina", ("--like", STAGE, "--before-people"))
+    yield Case(stricter, "toni", ("--like", STAGE, "--before-people"))
     acme.publish(("tina", "toni"), "set-stage", "pilot", details={**like, **meant})
     yield Case(acme.draft("remove-stage", "pilot", facts=said), "toni")
     acme.publish(("tina", "toni"), "remove-stage", "pilot")
-    yield Case(acme.draft("set-lifetime", "team", "90", facts=said), "tina")
+    yield Case(acme.draft("set-lifetime", "team", "90", facts=said), "toni")
+    acme.publish(("tina", "toni"), "set-lifetime", "team", "90")
 
 
 def _promotion(acme: Acme) -> Iterator[Case]:

@@ -269,11 +269,12 @@ def _check_met(organisation: Organisation, stage: str, rule: StageRule) -> None:
     teams = [found for one in organisation.teams if (found := organisation.members(one))]
     if not teams or any(meets(one, stage, rule) for one in teams):
         return
+    besides = "" if rule.requester_may_approve else " by people besides the requester"
     raise RefusedError(
         "no-team-meets-it",
         f"No team could have anything promoted to {stage} today: it asks for "
-        f"{counted(rule.approvals, 'approval')} by people besides the requester, with keys of the "
-        f"class {' or '.join(rule.key_classes)}.",
+        f"{counted(rule.approvals, 'approval')}{besides}, with keys of the class "
+        f"{' or '.join(rule.key_classes)}.",
         subject=stage,
         next_step="Entitle the people first (sealift team approver --help), or say that it is "
         f"meant, with --{BEFORE_PEOPLE}.",
