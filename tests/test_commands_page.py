@@ -38,7 +38,9 @@ def test_the_page_is_what_the_commands_say() -> None:
 def test_the_hub_lists_its_commands_in_the_order_of_the_journey() -> None:
     names = [words.split()[1] for words in COMMANDS if words.startswith("sealift ")]
     first_seen = list(dict.fromkeys(names))
-    journey = "init key team next ingest convert job runtime promote approve object submit site"
+    journey = (
+        "init key team person next ingest convert job runtime promote approve object submit site"
+    )
     rest = "assign unassign export receive worker builder serve account login logout whoami"
     last = "sites list show comment policy settings audit blobs discard gc renew fingerprint"
     last += " db migrate"

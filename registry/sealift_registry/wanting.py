@@ -21,14 +21,14 @@ from sealift_registry.delivery import (
     retiring,
     site_software,
 )
-from sealift_registry.delivery.sites import Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.trust import builders, key_rotation, teams
 from sealift_registry.trust.hub_drafts import Drafted, Wanted, drafted, unchecked
 from sealift_registry.trust.machines import own_machine
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.unchanged import is_published
-from sealift_registry.views import policy_changes
+from sealift_registry.views import people_changes, policy_changes
 from sealift_signing import drafts, statements
 from sealift_signing.acts import names
 from sealift_signing.acts.assigning import NO_FALLBACK
@@ -190,6 +190,41 @@ def _add_approver(_app: App, asked: Asked, _told: Progress) -> Wanted:
 
 def _add_requester(_app: App, asked: Asked, _told: Progress) -> Wanted:
     return teams.requester(asked.ask.object[0], _one_card(asked), asked.aside)
+
+
+def _person(app: App, asked: Asked, _told: Progress) -> Wanted:
+    """What becomes of somebody or of their keys, with all that they signed, and what falls."""
+    ask, (team, who) = asked.ask, asked.ask.object[:2]
+    _check_owners([who] if ask.act in NEEDS_CARD else [], asked.named_cards())
+    with app.hub.reading() as connection:
+        own = [] if ask.act in KEEPS_NOTHING else people_changes.signed_by(connection, team, who)
+        carried, now = (*asked.cards, *own), app.hub.now()
+        would = people_changes.after(connection, now, ask, carried)
+        takes = names.CONSEQUENCE in names.act(ask).facts
+        said = people_changes.consequences(connection, now, would) if takes else ()
+        concerned = check_row_permission.sites_of(connection, team)
+    return Wanted(
+        ask,
+        statements=carried,
+        facts={names.CONSEQUENCE: said} if said else {},
+        others=asked.aside,
+        check=lambda state, made: _check_read(state, concerned, ask, made),
+    )
+
+
+def _check_read(
+    connection: Connection, sites: Sequence[EnrolledSite], ask: Ask, made: Draft
+) -> None:
+    """Check that the team's sites read what is said of single keys; else say what can be done."""
+    try:
+        site_software.check_members(connection, sites, ask.object[0], made)
+    except RefusedError as bad:
+        if names.WITHOUT_LIST in {one.name for one in names.act(ask).options}:
+            bad.next_step += (
+                f" Or add --{names.WITHOUT_LIST}: then nothing of before goes on counting, and "
+                "what falls is approved again."
+            )
+        raise
 
 
 def _set_check_rows(app: App, asked: Asked, _told: Progress) -> Wanted:
@@ -395,12 +430,18 @@ def _number(text: str, name: str) -> int:
     return int(text)
 
 
+NEEDS_CARD = frozenset({"reinstate-person", "add-key", "replace-key"})
+"""Of the acts upon a person those by which a key enters."""
+KEEPS_NOTHING = frozenset({"call-compromised", "reinstate-person", "add-key"})
+"""Those that go by nothing that the person signed."""
+
 MAKE: Mapping[str, Make] = {
     "renew": _renew,
     "add-team": _add_team,
     "set-stewards": _set_stewards,
     "add-approver": _add_approver,
     "add-requester": _add_requester,
+    **dict.fromkeys(names.OF_PEOPLE, _person),
     "set-check-rows": _set_check_rows,
     "set-stage": _policy,
     "remove-stage": _policy,

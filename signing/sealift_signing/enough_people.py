@@ -7,8 +7,6 @@ from sealift_signing.documents import MemberKey, Members, Person
 from sealift_signing.policy import StageRule
 from sealift_signing.public_key import PublicKey
 
-ACTIVE = "active"
-
 
 def who_may(members: Members, stage: str, rule: StageRule) -> tuple[str, ...]:
     """The people of a team whose approvals for a stage would count today, by id."""
@@ -19,7 +17,7 @@ def meets(members: Members, stage: str, rule: StageRule) -> bool:
     """Whether somebody of the team may ask, and enough others approve with keys of their own."""
     approvers = _approvers(members, stage, rule)
     for person in members.people:
-        if person.status != ACTIVE or not _keys(person, REQUEST):
+        if not _keys(person, REQUEST):
             continue
         others = dict(approvers)
         if not rule.requester_may_approve:
@@ -40,10 +38,11 @@ def _approvers(members: Members, stage: str, rule: StageRule) -> dict[str, froze
             if key.key_class in rule.key_classes
         ]
         sound = frozenset(key.raw for key in keys if not key.fault)
-        if person.status == ACTIVE and sound:
+        if sound:
             found[person.id] = sound
     return found
 
 
 def _keys(person: Person, purpose: str) -> list[MemberKey]:
-    return [key for key in person.keys if purpose in key.purposes]
+    """Those with which they may sign something new: a single key may be retired."""
+    return [key for key in person.active_keys if purpose in key.purposes]

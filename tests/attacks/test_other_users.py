@@ -234,6 +234,9 @@ ELSEWHERE = {
     *("db init", "db upgrade", "db check"),  # a server's, and not this disk's
     # On a machine without a hub; and what a fleet administrator signs, as `key rotate`.
     *("builder keys", "builder run", "builder add", "builder remove"),
+    # They have the list signed that `team approver` has signed.
+    *("person retire", "person compromised", "person reinstate"),
+    *("person key add", "person key replace", "person key remove"),
     *("object", "submit"),  # whoever is alone drafts nothing: below, by people at desks
 }
 """Commands that are not tried there."""

@@ -110,7 +110,9 @@ class Days:
     def submit(self, *files: Path, code: int = 0) -> Told:
         return self.hub("submit", *files, code=code)
 
-    def carry_out(self, line: str, *people: Person, over: Sequence[Path] = ()) -> Drafted:
+    def carry_out(
+        self, line: str | Sequence[str], *people: Person, over: Sequence[Path] = ()
+    ) -> Drafted:
         """From draft to submission: each signs a copy, and all copies come back."""
         made = self.draft(line, *over)
         self.submit(*(person.sign(made) for person in people))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 
@@ -19,10 +19,13 @@ from sealift_signing.statements import (
 )
 from sealift_signing.vocabulary import moment
 from tests.desks import SITE, STEWARDS, TEAM, Acme
-from tests.trust import GROUP, MODEL, STAGE, TARGET
+from tests.trust import GROUP, MODEL, STAGE, TARGET, Promotion
 
 VERSION = f"{TEAM}/{MODEL}/3"
 PATHS = [f"catalog/{VERSION}/{TARGET}", f"catalog/{VERSION}/source"]
+
+
+_MORE_STEWARDS = ("sam", "sid", "sol", "stu", "sue", "syd")
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ def every_act(acme: Acme) -> Iterator[Case]:
     yield Case(travel, "ben")
     asks = {"challenge": ("8" * 64,), "until": (moment(acme.now + timedelta(minutes=30)),)}
     yield Case(acme.draft("bind-account", "carla", "https://hub.example", facts=asks), "carla")
+    yield from _people(acme)
     yield from _promotion(acme)
 
 
@@ -121,6 +125,37 @@ def _policy(acme: Acme) -> Iterator[Case]:
     acme.publish(("tina", "toni"), "remove-stage", "pilot")
     yield Case(acme.draft("set-lifetime", "team", "90", facts=said), "toni")
     acme.publish(("tina", "toni"), "set-lifetime", "team", "90")
+
+
+def _people(acme: Acme) -> Iterator[Case]:
+    """Somebody leaves, comes back, and has other keys; what she approved came along.
+
+    In a team of its own, for each act is signed by another steward.
+    """
+    named = _MORE_STEWARDS
+    facts = {"catalog-key": (acme.keys.public("hub-catalog").text,)}
+    acme.publish(("tina", "toni"), "add-team", "light", *named, cards=named, facts=facts)
+    acme.trusting(*_MORE_STEWARDS)
+    stewards = _MORE_STEWARDS[:4]
+    acme.publish(stewards, "add-approver", "light", "greta", cards=["greta"])
+    case = Promotion(keys=acme.keys, now=acme.now, organisation=acme.organisation.id)
+    approval = case.carried[case.approve("1" * 64, "greta", team="light")]
+    said = {"consequence": ("P-000001, light/digits/3: is approved all the same until 2027-01-01",)}
+    card = replace(acme.person("greta"), signer=acme.keys["greta-2"]).card(acme.now)
+    known, key = ("light", "greta"), acme.keys.public("greta")
+    yield Case(acme.draft("add-key", *known, statements=[card]), "sam")
+    new = [card, approval]
+    yield Case(acme.draft("replace-key", *known, facts=said, statements=new), "sid")
+    acme.publish(stewards, "add-key", *known, statements=[card])
+    gone = acme.draft("remove-key", *known, key.keyid[:8], facts=said, statements=[approval])
+    yield Case(gone, "sol")
+    only = {"only": (key.text,)}
+    lost = acme.draft("call-compromised", *known, facts=said, details=only)
+    yield Case(lost, "stu", ("--only", key.text))
+    yield Case(acme.draft("retire-person", *known, facts=said, statements=[approval]), "sue")
+    acme.publish(stewards, "retire-person", *known, statements=[approval])
+    card = replace(acme.person("greta"), signer=acme.keys["greta-3"]).card(acme.now)
+    yield Case(acme.draft("reinstate-person", *known, statements=[card]), "syd")
 
 
 def _promotion(acme: Acme) -> Iterator[Case]:

@@ -9,7 +9,8 @@ import pytest
 
 from sealift_signing.acts.names import ACTS as LIST
 from tests.desk.days import Days
-from tests.interruptions.acts import ACTS, AT_SERVERS, Signed
+from tests.interruptions.acts import ACTS, AT_SERVERS, Signed, with_keys
+from tests.interruptions.story import other_keys
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, TARGET, assigned, copied
 
 __all__ = ["assigned"]
@@ -35,7 +36,8 @@ def days(assigned: Path, tmp_path: Path) -> Iterator[Days]:
 
 def carried_out(days: Days, one: Signed, **wait: float) -> None:
     """An act from draft to submission, each signature so much later."""
-    made = days.draft(one.drafts.replace(f"{MODEL}/3", f"{MODEL}/2"))
+    words = one.drafts.replace(f"{MODEL}/3", f"{MODEL}/2")
+    made = days.draft(with_keys(words, days.folder))
     signed, people = [], days.people(*one.signers)
     for person in people:
         days.later(**wait)
@@ -50,6 +52,9 @@ def test_t0_177_fridays_draft_of_every_act_is_signed_on_monday(days: Days) -> No
     """From six in the evening to eight; where two sign, the second does so as much later."""
     for name in ("anna", "gina", "hilda", "shop-2", "shop-2-scanner"):
         days.person(name).card()
+    acme = days.acme
+    other_keys(acme)
+    acme.close()
     days.site(f"init --id plant-9 --group {GROUP}={TARGET} --request plant-9.request", "plant-9")
     assert {one.act for one in ACTS} == LIST.keys() - AT_SERVERS
     days.trusting("recall-1", *{name for one in ACTS for name in one.signers})

@@ -36,6 +36,8 @@ IN_EIGHT_WORDS = {"bind-account": "facts"}
 HUBS_WORD = {
     **dict.fromkeys(("request", "set-check-rows", "set-stage"), "facts"),
     **dict.fromkeys(("remove-stage", "set-lifetime"), "facts"),
+    **dict.fromkeys(("retire-person", "call-compromised"), "facts"),
+    **dict.fromkeys(("replace-key", "remove-key"), "facts"),
     "transfer": "parts",
 }
 """The acts in which a hub says something that no computing can check, and where it says it."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sealift_signing.keys import read_public
 from tests.interruptions.story import ANSWERED, MEETING, Step, Story
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, TARGET, TEAM
 
@@ -57,6 +58,12 @@ ACTS = (
     Signed("renew after", "renew team.sound", ("anna", "hilda")),
     Signed("add-approver", f"team approver {TEAM} anna.card", STEWARDS),
     Signed("add-requester", f"team requester {TEAM} gina.card", STEWARDS),
+    Signed("add-key", f"person key add {TEAM} gina-2.card", STEWARDS),
+    Signed("remove-key", f"person key remove {TEAM} gina KEY:gina-2", STEWARDS),
+    Signed("replace-key", f"person key replace {TEAM} gina-3.card", STEWARDS),
+    Signed("retire-person", f"person retire {TEAM} gina", STEWARDS),
+    Signed("reinstate-person", f"person reinstate {TEAM} gina-4.card", STEWARDS),
+    Signed("call-compromised", f"person compromised {TEAM} gina", STEWARDS),
     Signed("set-check-rows", f"team check-rows {TEAM} --travel", STEWARDS),
     Signed("set-stage", "policy set pilot --like staging --before-people", TARGETS),
     Signed("remove-stage", "policy remove pilot", TARGETS),
@@ -81,6 +88,16 @@ ACTS = (
     Signed("unassign", f"unassign {SITE} {MODEL} --reason misreads", ("dispatcher-1",)),
 )
 """In the order in which one follows from the other."""
+
+
+def with_keys(words: str, folder: Path) -> list[str]:
+    """The words of a command, a key in place of each that is named by its file."""
+    return [_key(one, folder) if one.startswith("KEY:") else one for one in words.split()]
+
+
+def _key(word: str, folder: Path) -> str:
+    name = word.removeprefix("KEY:")
+    return read_public(str(folder / "people" / f"{name}.pem.pub")).text
 
 
 def play(story: Story) -> None:
@@ -144,7 +161,7 @@ def _steps(story: Story, one: Signed) -> Iterator[Step]:
     passphrase = ["--passphrase-file", str(at / "pass")]
     hub = ["--home", str(at / "hub"), *passphrase]
     draft = at / f"{one.name.replace(' ', '-')}.draft"
-    words = [_placed(at, word) for word in one.drafts.split()]
+    words = [_placed(at, word) for word in with_keys(one.drafts, at)]
     yield Step(called[0], ["sealift", *words, "--draft", str(draft), "--json", *hub], HOURS)
     signs = shlex.split(json.loads(story.last.out)["sign"])
     files = []

@@ -13,7 +13,7 @@ from sealift_signing.memory import Memory
 from tests import models
 from tests.interruptions.launcher import Cut, Ended, Launcher
 from tests.interruptions.pictures import differences, picture
-from tests.registry.hub_fixture import GROUP, MODEL, PASSPHRASE, SITE, TARGET, TEAM, copied
+from tests.registry.hub_fixture import GROUP, MODEL, PASSPHRASE, SITE, TARGET, TEAM, Acme, copied
 from tests.site_on_paper import SiteOnPaper
 
 
@@ -105,6 +105,13 @@ def steps(at: Path) -> list[Step]:
         Step("return", by_site("return --to {at}/medium")),
         Step("receive", by_hub("receive {at}/medium")),
     ]
+
+
+def other_keys(acme: Acme, who: str = "gina") -> None:
+    """Make somebody's further keys, each with a card that is called like it."""
+    for number in (2, 3, 4):
+        card = acme.card(who, acme.new_key(f"{who}-{number}"))[1]
+        (acme.folder / f"{who}-{number}.card").write_bytes(card)
 
 
 class Story:
@@ -206,6 +213,7 @@ class Story:
             acme.new_key(person)
         for person in ("anna", "gina", "hilda", "shop-2", "shop-2-scanner"):
             (self.case / f"{person}.card").write_bytes(acme.card(person)[1])
+        other_keys(acme)
         acme.close()
         shutil.rmtree(self.case / "medium")
         (self.case / "medium").mkdir()

@@ -139,6 +139,12 @@ class Desk:
             path.write_bytes(self.at.acme.card(of)[1])
         return str(path)
 
+    def other_card(self, of: str) -> str:
+        """The file of the card of a new key of theirs."""
+        path, key = self.folder / f"{of}-2.card", self.at.acme.new_key(f"{of}-2")
+        path.write_bytes(self.at.acme.card(of, key)[1])
+        return str(path)
+
     def types(self, *words: str, server: bool = True, first: bool = False) -> Said:
         """Type a command here; the server is named last, or `first`."""
         named = ["--server", str(self.at.address)] if server else []

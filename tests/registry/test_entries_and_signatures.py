@@ -102,6 +102,11 @@ def changing_stewards(acme: Acme, _: SiteOnPaper) -> Act:
     return lambda: carry_out(acme.app, wanted, signers)
 
 
+def losing_somebody(acme: Acme, _: SiteOnPaper) -> Act:
+    wanted = wanting.wanted(acme.app, wanting.Asked(Ask("retire-person", (TEAM, "carla"))))
+    return lambda: carry_out(acme.app, wanted, acme.stewards)
+
+
 def replacing_keys(acme: Acme, _: SiteOnPaper) -> Act:
     with acme.app.hub.reading() as connection:
         wanted = key_rotation.wanted(acme.app.hub, connection, "freshness", "compromised")
@@ -146,6 +151,7 @@ def restoring(acme: Acme, _: SiteOnPaper) -> Act:
 CASES: Mapping[Callable[[Acme, SiteOnPaper], Act], list[str]] = {
     **USE_CASES,
     changing_stewards: ["team.stewards-changed"],
+    losing_somebody: ["team.members-changed"],
     replacing_keys: ["keys.rotated"],
     changing_the_policy: ["policy.changed"],
     entering_a_builder: ["builder.added"],
@@ -268,6 +274,7 @@ ABOUT: Mapping[Callable[[Acme, SiteOnPaper], Act], list[Term]] = {
     entitling: [Term("team", TEAM), Term("person", "gina")],
     letting_rows_out: [Term("team", TEAM)],
     changing_stewards: [Term("team", TEAM), Term("person", "gina")],
+    losing_somebody: [Term("team", TEAM), Term("person", "carla")],
     replacing_keys: [],
     changing_the_policy: [],
     entering_a_builder: [Term("builder", "shop-2")],

@@ -157,6 +157,9 @@ ACTS: dict[str, Callable[[Desk], list[str]]] = {
     "team check-rows": lambda _: ["team", "check-rows", TEAM, "--travel"],
     "policy set": lambda _: ["policy", "set", "staging", "--days", "90"],
     "policy lifetime": lambda _: ["policy", "lifetime", "team", "120"],
+    "person retire": lambda _: ["person", "retire", TEAM, "carla"],
+    "person compromised": lambda _: ["person", "compromised", TEAM, "dora"],
+    "person key replace": lambda d: ["person", "key", "replace", TEAM, d.other_card("emil")],
     "team add": lambda d: [
         *("team", "add", "audio", "--steward", d.card("anna"), "--steward", d.card("ben"))
     ],
@@ -170,6 +173,7 @@ SIGNERS = {
     "team check-rows": ("anna", "ben"),
     "policy set": ("targets-1", "targets-2"),
     "policy lifetime": ("targets-1", "targets-2"),
+    **dict.fromkeys(("person retire", "person compromised", "person key replace"), ("anna", "ben")),
     "team add": ("targets-1", "targets-2"),
     "team stewards": ("targets-1", "targets-2"),
     "key rotate": ("root-1", "root-2"),

@@ -18,8 +18,10 @@ from sealift_signing.vocabulary import moment
 from sealift_sync.cli.run import run as run_site
 from tests import models
 from tests.desk import days as commands
-from tests.desk.days import Days
+from tests.desk.days import Days, Person
 from tests.desk.test_what_was_seen import changed
+from tests.interruptions.acts import with_keys
+from tests.interruptions.story import other_keys
 from tests.offline_sync.databases import change
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, STAGE, TARGET, TEAM, copied
 from tests.registry.test_runtimes import house
@@ -181,13 +183,33 @@ class Played:
         days.carry_out(f"team approver {TEAM} gina.card", anna, ben)
         days.carry_out(f"team requester {TEAM} gina.card", anna, ben)
         days.carry_out(f"team check-rows {TEAM} --travel", anna, ben)
+        self.leaver("gina", anna, ben)
         days.hub(f"team approver {TEAM} hilda.card {SIGNED}")
         days.hub(f"team requester {TEAM} hilda.card {SIGNED}")
+        self.leaver("hilda")
         days.later(hours=2)
         days.hub(f"renew team.{TEAM} {SIGNED}")
         days.hub(f"team check-rows {TEAM} --stay {SIGNED}")
         days.hub(f"team check-rows {TEAM} --travel {SIGNED}")
         anna("renew", "fleet", "nothing.draft", "--key", "anna.pem", code=3)
+
+    def leaver(self, who: str, *stewards: Person) -> None:
+        """Somebody has other keys, leaves, comes back and loses all: by drafts, or at the hub."""
+        with closing(self.days.acme) as acme:
+            other_keys(acme, who)
+        for line in (
+            f"key add {TEAM} {who}-2.card",
+            f"key remove {TEAM} {who} KEY:{who}-2",
+            f"key replace {TEAM} {who}-3.card",
+            f"retire {TEAM} {who}",
+            f"reinstate {TEAM} {who}-4.card",
+            f"compromised {TEAM} {who}",
+        ):
+            words = with_keys(f"person {line}", self.days.folder)
+            if stewards:
+                self.days.carry_out(words, *stewards)
+            else:
+                self.days.hub([*words, *SIGNED.split()])
 
     def intake(self) -> None:
         """A model is taken in, seen again, refused, and built."""

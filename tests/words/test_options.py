@@ -48,6 +48,7 @@ GIVEN = {
     "DIR": "medium",
     "TRANSFER": "plant-7-000001",
     "KEY": "people/anna.pem",
+    "WHICH-KEY": "7a9f0e99",
     "CARD": "gina.card",
     "TEXT": "because",
     "ROLE=VERSION": "root=1",

@@ -15,6 +15,7 @@ MODULES: Mapping[str, str] = {
     "init": "setup",
     "key": "keys",
     "team": "teams",
+    "person": "people",
     "next": "setup",
     "ingest": "intake",
     "convert": "conversion",

@@ -60,7 +60,7 @@ class Counting:
         request = promotion.request
         rules = self.rules(request.predicate.team, request.predicate.stage)
         found = tally(request, approvals, rules)
-        doubt = _doubt(request, rules)
+        doubt = doubt_of(request, rules)
         # The catalog last, which is long: of what nobody approved it need not be asked.
         listed = found.enough and not doubt and self._is_there(request)
         return Counted(promotion, found, listed, doubt)
@@ -138,7 +138,7 @@ def signers(repository: Repository, found: Iterable[ArtifactEvidence]) -> dict[s
     }
 
 
-def _doubt(request: Signed[Request], rules: Rules) -> str:
+def doubt_of(request: Signed[Request], rules: Rules) -> str:
     """Why `request` does not count; empty where it does."""
     try:
         check_request(request, rules)

@@ -13,6 +13,7 @@ from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.stored import Rows, Stored, stored
 from sealift_signing import drafting, roles
 from sealift_signing.acts.material import Ask, Carried, Material, Prepared, SetAsideVersion
+from sealift_signing.acts.names import CONSEQUENCE, OF_PEOPLE
 from sealift_signing.drafts import ROLE, Draft
 from sealift_signing.errors import NoKeyError, NotSignedEnoughError, RefusedError
 from sealift_signing.public_key import PublicKey
@@ -57,7 +58,8 @@ def drafted(hub: Hub, connection: Connection, wanted: Wanted) -> Drafted:
     now = hub.now()
     made, prepared = _composed(connection, wanted, now)
     replaced = replaced_keys.warnings(stored(connection), made)
-    return Drafted(made, (*prepared.warnings, *replaced))
+    told = made.facts.get(CONSEQUENCE, ()) if wanted.ask.act in OF_PEOPLE else ()
+    return Drafted(made, (*prepared.warnings, *replaced, *told))
 
 
 def draft(hub: Hub, connection: Connection, wanted: Wanted) -> Draft:

@@ -22,6 +22,7 @@ from sealift_registry.trust.repository import Change, Repository, check_follows
 from sealift_registry.trust.signatures import holders, without_strays
 from sealift_registry.trust.stored import Stored, stored
 from sealift_signing import documents, drafts, publishing, roles, version_links
+from sealift_signing.acts.names import OF_PEOPLE
 from sealift_signing.canonical import Json
 from sealift_signing.drafts import ROLE, Draft, DraftPart, RoleVersion, decoded
 from sealift_signing.errors import (
@@ -174,6 +175,7 @@ ENTRIES = {
     "set-stewards": "team.stewards-changed",
     "add-approver": "team.members-changed",
     "add-requester": "team.members-changed",
+    **dict.fromkeys(OF_PEOPLE, "team.members-changed"),
     "set-check-rows": "team.check-rows-changed",
     "set-stage": "policy.changed",
     "remove-stage": "policy.changed",

@@ -15,6 +15,7 @@ from sealift_registry.catalog.reference import VersionRef, parse_promotion
 from sealift_registry.trust.returned_signatures import OWN
 from sealift_registry.web.callers import Where
 from sealift_signing import roles, statements
+from sealift_signing.acts.names import OF_PEOPLE
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import SealiftError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sealift_registry.trust.hub import Hub
 
 HUB = Where()
-OF_TEAM = frozenset({"add-approver", "add-requester", "set-check-rows"})
+OF_TEAM = frozenset({"add-approver", "add-requester", "set-check-rows", *OF_PEOPLE})
 OF_SITE = frozenset({"enroll", "assign", "unassign"})
 OF_PROMOTION = frozenset({"approve", "object"})
 

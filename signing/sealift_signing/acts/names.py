@@ -71,6 +71,16 @@ BEFORE_PEOPLE = "before-people"
 """The option that says that nobody can meet it yet, and that this is meant."""
 CONSEQUENCE = "consequence"
 """The fact in which the hub says what would come of it today."""
+WITHOUT_LIST = "without-list"
+"""The option that says that nothing goes on counting of a key that is retired."""
+ONLY, OLD = "only", "old"
+"""The options that name one key of a person."""
+
+OF_PEOPLE = (
+    *("retire-person", "call-compromised", "reinstate-person"),
+    *("add-key", "replace-key", "remove-key"),
+)
+"""Acts upon somebody of a team."""
 
 FRESHNESS = "freshness"
 """What the keys of snapshot and timestamp are called together."""
@@ -80,6 +90,10 @@ MACHINES = {"log": "hub", "scanner": "hub-scanner", "builder": "hub-builder"}
 
 ROTATED = (FRESHNESS, "catalog", *MACHINES)
 """Whatever of the hub's own can be given to new keys."""
+
+_WITHOUT_LIST = Option(
+    WITHOUT_LIST, "", "Nothing of before goes on counting; older sites read that.", flag=True
+)
 
 ACTS: Mapping[str, Act] = {
     "renew": Act(("ROLE",), "Sign a role again as it stands."),
@@ -100,6 +114,32 @@ ACTS: Mapping[str, Act] = {
         (Option("stage", "STAGE", "Only for this stage. [default: all]", many=True),),
     ),
     "add-requester": Act(("TEAM", "PERSON"), "Let a person ask."),
+    "retire-person": Act(
+        ("TEAM", "PERSON"),
+        "Retire somebody who signs nothing new.",
+        (_WITHOUT_LIST,),
+        facts=(CONSEQUENCE,),
+    ),
+    "call-compromised": Act(
+        ("TEAM", "PERSON"),
+        "Have nothing count of keys that somebody else may have.",
+        (Option(ONLY, "KEY", "Only this key of theirs. [default: all]"),),
+        facts=(CONSEQUENCE,),
+    ),
+    "reinstate-person": Act(("TEAM", "PERSON"), "Take somebody back, with a new key."),
+    "add-key": Act(("TEAM", "PERSON"), "Give somebody another key."),
+    "replace-key": Act(
+        ("TEAM", "PERSON"),
+        "Retire a key of somebody's, who has a new one.",
+        (Option(OLD, "KEY", "Which, where there are several."), _WITHOUT_LIST),
+        facts=(CONSEQUENCE,),
+    ),
+    "remove-key": Act(
+        ("TEAM", "PERSON", "WHICH-KEY"),
+        "Retire one of several keys of somebody's.",
+        (_WITHOUT_LIST,),
+        facts=(CONSEQUENCE,),
+    ),
     "set-check-rows": Act(
         ("TEAM", "WHETHER"),
         "Let check rows travel with a team's models, or stay at the hub.",

@@ -15,6 +15,7 @@ from tuf.api.metadata import Root, Targets
 from sealift_signing import documents, floors, roles
 from sealift_signing.acts import wording
 from sealift_signing.acts.material import Unsigned
+from sealift_signing.documents import Members
 from sealift_signing.drafts import ROLE, DraftPart, encoded, to_metadata
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
@@ -123,11 +124,26 @@ Held = tuple[str, str, PublicKey]
 
 
 def _delegated(organisation: Organisation, part: Unsigned) -> tuple[set[Held], set[Held]]:
-    """Who held roles by the version before, and who by the one that is to be signed."""
+    """Who held roles by the version before, and who by the one that is to be signed.
+
+    Of a team's list whoever could sign something new for the team.
+    """
+    team, path = roles.whose(part.name), documents.members_path(roles.whose(part.name))
+    if part.kind == ROLE and roles.kind(part.name) == roles.TEAM and path in part.documents:
+        there = documents.read_members(part.documents[path], team)
+        return _active(organisation.members(team), path), _active(there, path)
     if part.kind != ROLE or part.name not in {roles.ROOT, roles.TARGETS, roles.FLEET}:
         return set(), set()
     after = to_metadata(DraftPart("role", part.name, encoded(part.payload), (), ())).signed
     return holders(organisation.head(part.name).metadata.signed), holders(after)
+
+
+def _active(members: Members | None, path: str) -> set[Held]:
+    return {
+        (path, one.id, PublicKey.parse(key.key))
+        for one in (members.people if members else ())
+        for key in one.active_keys
+    }
 
 
 def holders(signed: Root | Targets) -> set[Held]:

@@ -151,7 +151,8 @@ def with_person(members: Members, card: Signed[KeyCard], purposes: Iterable[str]
     """`members` with the card's owner entitled to `purposes`, beside what they could do.
 
     Raises:
-        RefusedError: the person is retired; or compromised, and comes back with an old key.
+        RefusedError: the person is retired; or compromised, and comes back with an old key; or the
+            key is retired or compromised by itself, and would become active again.
     """
     said = card.predicate
     known = members.person(said.owner) or Person(said.owner, said.owner, "active", ())
@@ -164,6 +165,14 @@ def with_person(members: Members, card: Signed[KeyCard], purposes: Iterable[str]
             next_step="Enter the person with a key that is new."
             if same
             else "Enter the person under a new id.",
+        )
+    if same is not None and same.status is not None:
+        raise RefusedError(
+            "key-not-active",
+            f"The key given for {said.owner} is {same.status} in team {members.team}, and never "
+            "becomes active again: all that was signed with it meanwhile would count.",
+            subject=said.owner,
+            next_step="Make a new key: sealift-sign key new FILE",
         )
     earlier = same.purposes if same else ()
     entitled = MemberKey(said.key, said.key_class, tuple(sorted({*earlier, *purposes})))

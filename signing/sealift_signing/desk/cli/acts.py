@@ -40,6 +40,7 @@ SAMPLES = {
     "WHETHER": "travel",
     "ACCOUNT": "carla",
     "SERVER": "https://hub.example",
+    "WHICH-KEY": "7a9f0e99",
 }
 """What stands for each object in the example of an act's help."""
 OPTIONS = {
