@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Subquery, Table, and_, func, select
 from tuf.api.metadata import Metadata, Snapshot, Timestamp
 
+from sealift_registry.storage.queries import in_parts
 from sealift_registry.trust.tables import (
     tuf_document,
     tuf_metadata,
@@ -36,6 +37,10 @@ READING = "sealift_reading"
 """Execution option of a connection that sees one state: what was read through it already."""
 
 FRESHNESS: dict[str, type[Any]] = {roles.SNAPSHOT: Snapshot, roles.TIMESTAMP: Timestamp}
+
+
+_WITHOUT: set[tuple[str, bytes]] = set()
+"""Documents by their digests, each with what it was found not to hold."""
 
 
 class RowError(RefusedError):
@@ -88,10 +93,24 @@ class Rows:
         return None if body is None else bytes(body)
 
     def bodies(self, path: str, part: bytes) -> dict[str, bytes]:
-        """The documents under this path that hold `part`, by their own sha256."""
-        query = select(tuf_document.c.body).where(tuf_document.c.path == path)
-        found = (bytes(body) for body in self._connection.execute(query).scalars())
-        return {sha256(body).hexdigest(): body for body in found if part in body}
+        """The documents under this path that hold `part`, by their own sha256.
+
+        What a digest is of cannot change: a process reads each of the others once. A fleet of two
+        thousand sites has as many lists of keys, and every request asks for them.
+        """
+        t, found = tuf_document, dict[str, bytes]()
+        named = select(t.c.sha256).where(t.c.path == path)
+        digests = self._connection.execute(named).scalars()
+        unread = [one for one in digests if (one, part) not in _WITHOUT]
+        for some in in_parts(unread):
+            query = select(t.c.body).where(t.c.path == path, t.c.sha256.in_(some))
+            for body in map(bytes, self._connection.execute(query).scalars()):
+                digest = sha256(body).hexdigest()
+                if part in body:
+                    found[digest] = body
+                else:
+                    _WITHOUT.add((digest, part))
+        return found
 
     def documents(self) -> list[tuple[str, str]]:
         """Every document, by its path and digest."""
@@ -278,7 +297,7 @@ class Stored(Organisation):
     def _naming(self, role: str, path: str) -> Iterator[bytes]:
         """The documents that any version of `role` listed, if they call a key compromised."""
         left = self.rows.bodies(path, b'"compromised"')  # few versions do
-        for number in self.rows.versions(role):
+        for number in self.rows.versions(role) if left else ():
             if not left:
                 return
             data = self.rows.metadata(role, number) or b""
