@@ -104,8 +104,10 @@ def _grow(acme: Acme, people: dict[str, Team], size: Size, until: datetime) -> N
     fleet.export()
     fleet.receive(size.entries)
     chronicle.write()
+    with acme.app.hub.reading() as connection:  # what is signed is read once, not for each site
+        sites = Sites(connection).all()
     with acme.app.hub.engine.begin() as connection:
-        for site in Sites(connection).all():
+        for site in sites:
             whole_logs.rebuild(connection, site)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine, delete
 
+from sealift_registry.jobs import dbos_liveness, dbos_tables
 from sealift_registry.jobs.dbos_embedded import FILE
 from sealift_registry.jobs.dbos_engine import DbosEngine
 from sealift_registry.storage.host import Host
@@ -161,6 +164,30 @@ def test_g3_24_a_server_whose_clock_is_set_has_nobody_taken_for_dead(
             assert engine.beat() == []
             time.sleep(0.5)
         assert engine.states() == {"key0001": "working"}
+
+
+def test_g3_24_a_worker_that_two_beats_enter_at_once_is_entered_once(
+    monkeypatch: pytest.MonkeyPatch, where: Where
+) -> None:
+    enter = dbos_liveness._enter
+
+    def second(connection: Connection, row: dict[str, Any]) -> None:
+        with connection.engine.connect() as other:
+            enter(other, row)
+        enter(connection, row)
+        met.set()
+
+    met = threading.Event()
+    with where.engine() as engine:
+        engine.work(["hub"], 1, lambda key, recorder: None)
+        until(lambda: len(engine.workers()), 1)
+        monkeypatch.setattr(dbos_liveness, "_enter", second)
+        database: Engine = vars(engine._place.liveness)["_database"]
+        with database.begin() as connection:
+            connection.execute(delete(dbos_tables.worker))
+        until(met.is_set, True)
+        assert engine.beat() == []
+        assert len(engine.workers()) == 1
 
 
 def test_g3_24_after_an_outage_nobody_is_taken_for_dead() -> None:

@@ -27,6 +27,8 @@ from sealift_registry.delivery.running import last_heard, running, where
 from sealift_registry.delivery.site_state import Says, SiteState, state_of_log
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.shown.about import all_about
+from sealift_registry.trust.repository import Repository
+from sealift_signing.documents import FleetKeys
 from sealift_signing.errors import RefusedError
 from sealift_signing.transparency.entry import Entry, Term, new_entry, read_entry
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, Acme
@@ -244,6 +246,24 @@ def test_f2_040_where_it_can_only_be_read_it_is_not_filled_and_still_answers(
     heard.close()
     assert heard.rows()["site_state"] == heard.rows()["derived_table"] == []
     assert said(heard).runs.keys() == {(GROUP, MODEL)}
+
+
+def test_k1_139_what_is_signed_is_read_once_for_however_many_sites(
+    heard: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub of 2,000 sites was being opened for half an hour."""
+    read, fleet = [], Repository._sound_fleet
+
+    def counted(repository: Repository) -> FleetKeys:
+        read.append(repository)
+        return fleet(repository)
+
+    monkeypatch.setattr(Repository, "_sound_fleet", counted)
+    monkeypatch.setattr(Sites, "names", lambda _: [SITE] * 5)
+    before = heard.rows()["site_state"]
+    derived_rows.make_anew(heard.app.hub)
+    assert len(read) <= 2
+    assert heard.rows()["site_state"] == before
 
 
 # --------------------------------------------------------------------------- verified

@@ -15,6 +15,7 @@ from sealift_registry.storage.writable import is_read_only
 from sealift_signing.errors import SealiftError
 
 if TYPE_CHECKING:
+    from sealift_registry.delivery.sites import EnrolledSite
     from sealift_registry.trust.hub import Hub
 
 FILLED = f"{site_state.name}/2"
@@ -52,7 +53,6 @@ def make_anew(hub: Hub) -> None:
 def _make(hub: Hub, *, only_once: bool) -> None:
     # Not above: nearly every command finds all of it filled, and loads nothing of that.
     from sealift_registry.delivery import whole_logs
-    from sealift_registry.delivery.sites import Sites
 
     with (
         hub.database.in_words(),
@@ -61,13 +61,30 @@ def _make(hub: Hub, *, only_once: bool) -> None:
     ):
         if is_filled(connection) and only_once:
             return
+        found = _sites(hub)
         whole_logs.remove_of_nobody(connection)
+        for site in found:
+            with suppress(SealiftError):
+                whole_logs.rebuild(connection, site)
+        if not is_filled(connection):
+            connection.execute(insert(derived_table).values(name=FILLED))
+
+
+def _sites(hub: Hub) -> list[EnrolledSite]:
+    """The sites whose rows are whole, by one state, of which what is signed is read once.
+
+    Whoever holds the writers' lock meanwhile finds the same: through a connection that writes, it
+    would be read again for each of two thousand sites.
+    """
+    from sealift_registry.delivery.sites import Sites
+
+    found = []
+    with hub.reading() as connection:
         sites = Sites(connection)
         for name in sites.names():
             with suppress(SealiftError):
-                whole_logs.rebuild(connection, sites.get(name))
-        if not is_filled(connection):
-            connection.execute(insert(derived_table).values(name=FILLED))
+                found.append(sites.get(name))
+    return found
 
 
 def is_filled(connection: Connection) -> bool:

@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from sqlalchemy import Engine, insert, select, text, update
+from sqlalchemy import Connection, Engine, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from sealift_registry.jobs import dbos_tables
 from sealift_signing import locks
@@ -78,9 +79,7 @@ class Locks:
         one = t.c.name == self._row["name"]
         with self._database.connect() as connection:
             if connection.execute(select(t.c.name).where(one)).first() is None:  # a new file
-                row = {**self._row, "seen": int(time.time() * 1000)}
-                connection.execute(insert(t).values(**row))
-                connection.commit()
+                _enter(connection, {**self._row, "seen": int(time.time() * 1000)})
         return True
 
     def may_take(self) -> bool:
@@ -171,15 +170,25 @@ class Leases:
         t = dbos_tables.worker
         if self._row is None:
             return None
-        with self._database.begin() as connection:
+        with self._database.connect() as connection:
             clock = connection.execute(select(text(_NOW))).scalar_one()
             one = t.c.name == self._row["name"]
             before = connection.execute(select(t.c.seen).where(one)).scalar()
             if before is None:
-                connection.execute(insert(t).values(**self._row, seen=clock))
+                _enter(connection, {**self._row, "seen": clock})
                 return None
             connection.execute(update(t).where(one).values(seen=clock))
+            connection.commit()
         return float(clock - before) / 1000
+
+
+def _enter(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Enter a worker's row. Two beats of one process may both find it gone, and enter it at once."""
+    try:
+        connection.execute(insert(dbos_tables.worker).values(**row))
+        connection.commit()
+    except IntegrityError:
+        connection.rollback()
 
 
 def _now() -> float:
