@@ -426,9 +426,13 @@ def test_a1_05_dated_ahead(hub: HubOnPaper, release: Release, attack: Attack) ->
 def test_a1_05_a_longer_validity_than_the_policy_allows(
     hub: HubOnPaper, release: Release, attack: Attack
 ) -> None:
-    long = hub.approve(release, "carla", valid_until=hub.ahead(days=4000))
-    release.approvals = (hub.approve(release, "bert"), long)
-    assert "valid for longer than the policy's 365 days" in attack(release)
+    """It counts as long as the policy lets it, whatever it says itself."""
+    hub.publish_policy(**{STAGE: rule(longest_validity_days=9)})
+    release.request = hub.request(release, made=hub.ago(days=12))
+    made, until = hub.ago(days=10), hub.ahead(days=4000)
+    long = hub.approve(release, "carla", made=made, valid_until=until)
+    release.approvals = (hub.approve(release, "bert", made=hub.ago(days=8)), long)
+    assert "the policy lets none count for more than 9 days" in attack(release)
 
 
 def test_a1_05_withdrawn_by_digest(hub: HubOnPaper, attack: Attack) -> None:

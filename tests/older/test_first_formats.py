@@ -152,6 +152,7 @@ def test_f1_18_a_site_of_then_takes_a_bundle_of_now(days: Days, of_then: Softwar
     assert days.hub("show plant-7")["does_not_read"] == [
         features.CHECK_ROWS_TRAVEL.full,
         features.KEY_STATUS.full,
+        features.CUT_VALIDITY.full,
         features.LATER_EVIDENCE.full,
         features.CHECK_ROWS.full,
     ]

@@ -77,8 +77,8 @@ def test_g2_91_nobody_else_reads_settings(acme: Acme) -> None:
 
 def test_g2_92_the_policy_is_shown_as_it_was_signed(acme: Acme, capsys: Capsys) -> None:
     cli = Cli(acme, capsys)
-    assert "production" in cli.says("policy")
-    assert cli.json("policy")["policy"]["stages"]
+    assert "production" in cli.says("policy", "show")
+    assert cli.json("policy", "show")["policy"]["stages"]
     assert REQUESTER
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from sealift_registry.trust.stored import AHEAD, Rows, stored
+from sealift_registry.trust.stored import _WITHOUT, AHEAD, Rows, stored
 from sealift_signing import publishing, roles, shape, version_links
 from sealift_signing.documents import Members, Status, members_path
 from sealift_signing.errors import RefusedError
@@ -127,6 +127,24 @@ def test_t0_175_a_key_that_was_called_compromised_is_known_however_long_ago(
         found = stored(connection).compromised_people(TEAM)
     assert found == {(ROLE, acme.public("carla").text)}
     assert 0 < sum(members_path(TEAM).encode() in data for data in looked_at) < AHEAD
+
+
+def test_k1_139_a_list_that_calls_nobody_compromised_is_read_once_by_a_process(
+    acme: Acme,
+) -> None:
+    """A fleet of two thousand sites has as many lists, and every request asks for them."""
+    path, part = members_path(TEAM), b'"compromised"'
+    for status_then in ("active", "compromised", "active"):
+        acme.change_members(status(status_then))
+    with acme.app.hub.reading() as connection:
+        first = stored(connection).rows.bodies(path, part)
+    with acme.app.hub.reading() as connection:
+        told = [one for one in stored(connection).rows.documents() if one[0] == path]
+        _WITHOUT.add((told[0][1], b"another"))
+        again, read = stored(connection).rows.bodies(path, part), _WITHOUT
+    assert again == first
+    assert len(first) == 1
+    assert {(digest, part) for _, digest in told} - read == {(one, part) for one in first}
 
 
 def test_t0_176_a_list_that_no_version_has_calls_nobody_compromised(acme: Acme) -> None:

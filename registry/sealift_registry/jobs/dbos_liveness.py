@@ -183,7 +183,7 @@ class Leases:
 
 
 def _enter(connection: Connection, row: Mapping[str, Any]) -> None:
-    """Enter a worker's row. Two beats of one process may both find it gone, and enter it at once."""
+    """Enter a worker's row, where two beats may both have found it gone."""
     try:
         connection.execute(insert(dbos_tables.worker).values(**row))
         connection.commit()
