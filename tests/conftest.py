@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from sealift_signing.command_start import seldom_look_for_garbage
-from tests import stores
+from tests import sampling, stores
 from tests.cheap_clients import cheap_clients
 from tests.cheap_keys import cheap_keys
 from tests.cheap_signatures import cheap_signatures
-from tests.engines import Apart, Shared
+from tests.engines import DEAREST, Apart, Shared
 from tests.forked_workers import forked_workers
 from tests.programs import EVERYWHERE, SYSTEM, Paths
 from tests.stores import EMBEDDED, SERVERS, SHARED
@@ -41,14 +41,24 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = (
+    "test_g3_210_builders.py",
+    "test_g3_190_gc_beside_others.py",
+    "test_g3_197_gc_on_servers.py",
+    "test_options.py",
+    "test_standard_streams.py",
     "test_demo.py",
     "test_tutorial.py",
+    "test_how_tos.py",
+    "test_surface.py",
     "test_intake_mlflow.py",
     "test_random_journeys.py",
     "test_interruptions.py",
     "test_conversion_building.py",
+    "test_g2_80_a_careless_month.py",
+    "test_g2_200_described.py",
     "test_scan_models.py",
     "test_hub_setup.py",
+    *(f"test_{one.partition('/')[2]}.py" for one in DEAREST),
 )
 """Files that take longest: begun first, so that no worker has one left when the others are done."""
 
@@ -66,18 +76,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=EMBEDDED,
         help="where hubs are kept: in their homes, or on servers (tests/engines.py)",
     )
+    parser.addoption(
+        "--drawn",
+        type=int,
+        default=1,
+        metavar="N",
+        help=f"with --engines={SHARED}, of the modules that run over both only one in N, drawn anew"
+        " in each run; --testrunuid draws those of an earlier one again",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     folder = Path(tempfile.mkdtemp(prefix="sealift-tests-path-"))
     config.add_cleanup(partial(shutil.rmtree, folder, ignore_errors=True))
     config.stash[PATHS] = Paths(folder)
+    sampling.name_run(config)
     if config.getoption("--where-time-goes"):
         config.pluginmanager.register(Where())
     engines = config.getoption("--engines")
     config.pluginmanager.register(
-        Shared() if engines == SHARED else Apart(servers=engines == SERVERS)
+        Shared(config.getoption("--drawn"))
+        if engines == SHARED
+        else Apart(servers=engines == SERVERS)
     )
+
+
+def pytest_report_header() -> str:
+    return f"run: {sampling.run()} (--testrunuid={sampling.run()} draws the same cases again)"
 
 
 @pytest.hookimpl(wrapper=True)

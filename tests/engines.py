@@ -5,6 +5,9 @@ by `make test-shared` with `servers`, and before them those of `SHARED` with `sh
 (`tests.stores`). Each module of the rooms below is in one of the lists. A test in one of `SHARED`
 that is about SQLite alone says so itself, by `pytest.mark.embedded` and the reason. Neither is
 skipped: they are not collected, and the end of the run lists them.
+
+With `--drawn N` a run of `shared` has of these modules `ALWAYS`, and one in N of the others: each
+run has others, by its name (`tests.sampling`). `.ci/run` draws; `make test-shared` alone plays all.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
+from tests import sampling
 
 HERE = Path(__file__).parent
 ROOMS = ("desk", "journey", "registry")
@@ -66,6 +71,28 @@ SHARED: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """Tests that play with a hub: they run over both."""
+
+ALWAYS = frozenset(
+    {
+        "registry/g2_202_tour",
+        "registry/g2_67_the_journey_over_http",
+        "registry/log_concurrency",
+        "registry/delivery_locks",
+        "registry/stored_metadata",
+        "registry/stored_rows_checked",
+    }
+)
+"""Modules of `SHARED` that are in each draw: what is promised first, and what engines differ in."""
+DEAREST = (
+    *("registry/replacing_keys", "registry/regression", "journey/random_journeys"),
+    *("registry/home_told", "registry/restored_hub", "desk/honest_sites", "journey/tutorial"),
+    *("registry/promised_runtimes", "registry/delivery", "desk/every_act_waits"),
+    *("registry/read_models", "registry/never_run_there", "registry/newest_receipt"),
+    *("registry/g2_270_bypasses", "registry/hostile_words", "registry/promotions"),
+    *("registry/regression_told", "desk/what_was_seen", "desk/honest_people"),
+    *("registry/hub_retiring", "desk/honest_days", "journey/thin_journey"),
+)
+"""Modules of `SHARED` that take longest there, longest first: each draw has its share of them."""
 
 ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "registry": {
@@ -172,6 +199,22 @@ def starts_servers(module: Path) -> bool:
     return module.parent.name in STARTING or module.name in STARTING
 
 
+def of_both() -> list[str]:
+    """The modules of `SHARED`, as ROOM/NAME: the dearest first."""
+    every = [f"{room}/{name}" for room, names in SHARED.items() for name in names]
+    return [*DEAREST, *(one for one in every if one not in DEAREST)]
+
+
+def drawn_of(one_in: int) -> list[str]:
+    """The modules that this run plays: `ALWAYS`, and one of every few that cost the same."""
+    if one_in < 1:
+        raise pytest.UsageError("--drawn is 1, which is all modules, or more.")
+    others = [one for one in of_both() if one not in ALWAYS]
+    groups = [others[at : at + one_in] for at in range(0, len(others), one_in)]
+    picked = [sampling.drawn(group, 1, f"modules {group[0]}")[0] for group in groups]
+    return [one for one in of_both() if one in ALWAYS or one in picked]
+
+
 class Apart:
     """The plugin of `--engines=embedded`, or of `servers`: without what starts one, or that alone.
 
@@ -191,15 +234,26 @@ class Apart:
 class Shared:
     """The plugin of `--engines=shared`."""
 
-    def __init__(self) -> None:
+    def __init__(self, one_in: int) -> None:
         self._left = Counter[str]()
+        self._drawn = drawn_of(one_in)
+
+    def pytest_report_header(self) -> str:
+        """Say how many of the modules this run has."""
+        return f"modules that run over both: {len(self._drawn)} of {len(of_both())}"
+
+    def not_drawn(self) -> tuple[str, str] | None:
+        """A title that says how to draw the same again, and the modules that this run leaves."""
+        left = " ".join(one for one in of_both() if one not in self._drawn)
+        again = f"--drawn and --testrunuid={sampling.run()}"
+        return (f"not drawn in this run ({again} draw the same again)", left) if left else None
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Collect the tests of `SHARED` alone."""
+        """Collect the tests of `SHARED` alone, and of them those that were drawn."""
         if not collection_path.name.startswith("test_"):
             return None
         room, name = collection_path.parent.name, collection_path.stem.removeprefix("test_")
-        return None if name in SHARED.get(room, ()) else True
+        return None if f"{room}/{name}" in self._drawn else True
 
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -214,7 +268,11 @@ class Shared:
         items[:] = [item for item in items if item not in set(alone)]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what does not run over a server, and why."""
+        """Say what was not drawn, and what does not run over a server and why."""
+        told = self.not_drawn()
+        if told:
+            terminalreporter.section(told[0])
+            terminalreporter.write_line(told[1])
         terminalreporter.section("about SQLite or a folder alone, and so not run on a server")
         for room, reasons in ALONE.items():
             for why, names in reasons.items():

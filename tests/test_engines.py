@@ -1,7 +1,10 @@
-"""Which tests run over both engines, and that those that do keep nothing in SQLite."""
+"""Which tests run over both engines, which of them a run draws, and that none keeps in SQLite."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,9 +19,22 @@ from sealift_registry.storage.home import Home, Settings, open_home
 from sealift_registry.storage.opening import database_of
 from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_registry.trust import founding
-from tests import stores
+from tests import sampling, stores
 from tests.cheap_clients import cheap_clients
-from tests.engines import ALONE, HERE, ITSELF, ROOMS, SHARED, listed, starts_servers
+from tests.engines import (
+    ALONE,
+    ALWAYS,
+    DEAREST,
+    HERE,
+    ITSELF,
+    ROOMS,
+    SHARED,
+    Shared,
+    drawn_of,
+    listed,
+    of_both,
+    starts_servers,
+)
 
 
 @pytest.fixture
@@ -117,3 +133,82 @@ def test_cheap_clients_share_what_botocore_knows_and_no_credentials(
 )
 def test_a_statement_is_put_in_the_servers_words(said: str, words: str) -> None:
     assert stores.in_postgres(said) == words
+
+
+def test_a_draw_has_what_always_counts_and_one_of_each_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = of_both()
+    assert len(every) == len(set(every)) == sum(map(len, SHARED.values()))
+    assert ALWAYS.isdisjoint(DEAREST)
+    assert {*ALWAYS, *DEAREST} < set(every)
+    assert drawn_of(1) == every
+    others = len(every) - len(ALWAYS)
+    seen = set[str]()
+    for run in range(40):
+        monkeypatch.setenv(sampling.RUN, str(run))
+        picked = drawn_of(3)
+        assert picked == drawn_of(3), "each process of a run draws the same"
+        assert set(picked) >= ALWAYS
+        assert len(picked) == len(ALWAYS) + -(-others // 3)
+        assert 7 <= len(set(picked) & set(DEAREST)) <= 8, "none has all that take long"
+        seen.update(picked)
+    assert seen == set(every), "no module is left out of every run"
+
+
+def test_a_run_collects_what_it_says_and_names_what_it_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(sampling.RUN, "a-run")
+    run = Shared(3)
+    picked = [
+        f"{path.parent.name}/{path.stem.removeprefix('test_')}"
+        for room in ROOMS
+        for path in (HERE / room).glob("test_*.py")
+        if run.pytest_ignore_collect(path) is None
+    ]
+    assert sorted(picked) == sorted(drawn_of(3))
+    header = run.pytest_report_header()
+    assert header == f"modules that run over both: {len(picked)} of {len(of_both())}"
+    told = run.not_drawn()
+    assert told is not None
+    assert "--drawn and --testrunuid=a-run" in told[0]
+    assert set(told[1].split()) == set(of_both()) - set(picked)
+    assert Shared(1).not_drawn() is None
+    with pytest.raises(pytest.UsageError, match="--drawn"):
+        Shared(0)
+
+
+def test_every_process_of_a_run_knows_it_by_one_name_that_can_be_given(tmp_path: Path) -> None:
+    tmp_path.joinpath("conftest.py").write_text(
+        "from tests import sampling\n"
+        "def pytest_configure(config): sampling.name_run(config)\n"
+        "def pytest_report_header(): return f'run: {sampling.run()}'\n"
+    )
+    tmp_path.joinpath("test_it.py").write_text(
+        "import os, pathlib\n"
+        "from tests import sampling\n"
+        "def test_it(): open(os.environ['PYTEST_XDIST_WORKER'], 'w').write(sampling.run())\n"
+    )
+    plain = {"PYTHONPATH": str(HERE.parent), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = {name: value for name, value in os.environ.items() if name != sampling.RUN}
+    command = (
+        sys.executable,
+        "-m",
+        "pytest",
+        "-pxdist",
+        "-n2",
+        "--dist=each",
+        "-pno:cacheprovider",
+    )
+    for named in ("", "a-run"):
+        done = subprocess.run(
+            [*command, *([f"--testrunuid={named}"] if named else [])],
+            cwd=tmp_path,
+            env=environment | plain,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        name = done.stdout.partition("\nrun: ")[2].partition("\n")[0]
+        assert name
+        assert named in ("", name)
+        assert [one.read_text() for one in tmp_path.glob("gw*")] == [name] * 2
