@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, delete, event, insert, select
@@ -39,6 +41,7 @@ from tests.registry.hub_fixture import STAGE, STEWARDS, TEAM, Acme
 from tests.registry.test_hub_cli import Capsys, Cli
 from tests.registry.test_stored_sites import no_triggers
 
+_LOOKED_THROUGH = re.compile("SCAN (?:artifact|approval|promotion|statement|log_entry|log_term)")
 SIZE = Size(versions=111, sites=8, entries=12)
 
 
@@ -179,6 +182,30 @@ def test_f2_05_a_page_takes_as_many_queries_whatever_is_on_it(app: App) -> None:
     for kind in ("versions", "promotions"):
         few, many = queries(10, kind), queries(25, kind)
         assert few <= many <= few + 2, (kind, few, many)
+
+
+@pytest.mark.embedded("it asks SQLite how it looks for rows")
+def test_g2_322_what_belongs_to_a_page_is_found_along_an_index(app: App) -> None:
+    """A page of a hundred thousand versions takes no longer than one of a hundred."""
+    made: list[tuple[str, Any]] = []
+
+    def executed(*given: object) -> None:
+        made.append((str(given[2]), given[3]))
+
+    event.listen(app.hub.engine, "before_cursor_execute", executed)
+    try:
+        with app.hub.reading() as state:
+            found = versions.versions(state, app.hub.now(), VersionFilter(), PagePlace(10))
+    finally:
+        event.remove(app.hub.engine, "before_cursor_execute", executed)
+    assert any(row.stages for row in found.rows)
+    whole = []
+    with app.hub.engine.connect() as connection:
+        for statement, values in made:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            steps = [str(row[-1]) for row in plan]
+            whole += [(one, statement) for one in steps if _LOOKED_THROUGH.match(one)]
+    assert whole == []
 
 
 def test_f2_06_of_what_waits_a_page_is_verified_and_the_others_are_counted(

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sealift_registry.catalog import page_sizes, tables
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Promotion, artifact_of_row
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
-from sealift_registry.storage.queries import in_parts
+from sealift_registry.storage.queries import in_parts, is_one_of
 from sealift_registry.storage.schema import Number
 from sealift_registry.storage.within import ALL, Within
 from sealift_signing.errors import NotFoundError
@@ -219,7 +219,7 @@ def artifacts(
     t = tables.artifact
     for some in in_parts(refs):
         named = [(ref.team, ref.model, ref.number) for ref in some]
-        query = select(t).where(tuple_(t.c.team, t.c.model, t.c.number).in_(named))
+        query = select(t).where(is_one_of([t.c.team, t.c.model, t.c.number], named))
         for row in connection.execute(query):
             found[VersionRef(row.team, row.model, row.number)].append(artifact_of_row(row))
     return found
@@ -274,7 +274,7 @@ def promotions_of(connection: Connection, refs: Sequence[VersionRef]) -> list[An
     found: list[AnyRow] = []
     for some in in_parts(refs):
         named = [(ref.team, ref.model, ref.number) for ref in some]
-        query = select(t).where(tuple_(t.c.team, t.c.model, t.c.version).in_(named))
+        query = select(t).where(is_one_of([t.c.team, t.c.model, t.c.version], named))
         found += connection.execute(query).all()
     return sorted(found, key=lambda row: row.number, reverse=True)
 

@@ -15,7 +15,7 @@ from enum import IntEnum
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, tuple_
+from sqlalchemy import Connection, and_, func, select
 
 from sealift_registry.delivery import site_entries, tables
 from sealift_registry.delivery.holdings import needed
@@ -198,14 +198,15 @@ def _newest_bundles(connection: Connection) -> Iterator[tuple[str, str, str, byt
     """Site, enrolment, transfer and transfer.json of the newest bundle for each enrolment."""
     t, b = tables.transfer, tables.bundle
     newest = (
-        select(t.c.site, func.max(t.c.number))
+        select(t.c.site, func.max(t.c.number).label("number"))
         .join(b, b.c.transfer == t.c.id)
         .group_by(t.c.site, t.c.enrolment)
+        .subquery()
     )
     query = (
         select(t.c.site, t.c.enrolment, t.c.id, b.c.body)
         .join(b, b.c.transfer == t.c.id)
-        .where(tuple_(t.c.site, t.c.number).in_(newest))
+        .join(newest, and_(t.c.site == newest.c.site, t.c.number == newest.c.number))
     )
     for row in connection.execute(query):
         yield row.site, row.enrolment, row.id, bytes(row.body)

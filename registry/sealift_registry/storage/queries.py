@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, literal
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, literal, tuple_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -20,6 +20,21 @@ AT_ONCE = 400
 def in_parts(values: Sequence[S]) -> Iterator[Sequence[S]]:
     """`values` in parts, each of no more than one query may name."""
     return (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))
+
+
+def is_one_of(
+    columns: Sequence[ColumnElement[Any]], keys: Sequence[Sequence[Any]]
+) -> ColumnElement[bool]:
+    """That `columns` together have one of these keys, each of which is found along their index.
+
+    Keys alone SQLite compares with every row that there is. So each column is asked for as well,
+    which finds few more than the keys do.
+    """
+    each = (
+        column.in_(sorted(set(have)))
+        for column, have in zip(columns, zip(*keys, strict=True), strict=True)
+    )
+    return and_(*each, tuple_(*columns).in_(keys))
 
 
 def begins_with(column: ColumnElement[str], stem: str) -> ColumnElement[bool]:

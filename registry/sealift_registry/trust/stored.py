@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from sealift_registry.trust.tables import (
 )
 from sealift_signing import documents, roles
 from sealift_signing.compromised import Compromised, machines_of, people_of, union
+from sealift_signing.documents import FleetKeys
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.organisation import Head, Organisation, verified_by
 from sealift_signing.tuf_walk import check_signed, read_spelled
@@ -279,6 +281,9 @@ class Stored(Organisation):
             self._versions[role, number] = self._version(role, number)
         return self._versions[role, number]
 
+    def _fleet_keys(self) -> FleetKeys:
+        return _read_fleet_keys(self._present(roles.FLEET, documents.FLEET_KEYS_PATH))
+
     def compromised_people(self, team: str) -> Compromised:
         """The keys of those whom any version of the team's list called compromised."""
         return self.once(f"compromised in {team}", lambda: self._compromised_people(team))
@@ -399,6 +404,12 @@ def once_read(connection: Connection, name: str, make: Callable[[], T]) -> T:
         kept[name] = make()
     found: T = kept[name]
     return found
+
+
+@lru_cache(2)
+def _read_fleet_keys(data: bytes) -> FleetKeys:
+    """A list of machines by its bytes: a fleet of two thousand sites has one of megabytes."""
+    return documents.read_fleet_keys(data)
 
 
 _VERIFIED: dict[str, tuple[bytes, bytes, Head]] = {}
